@@ -1,0 +1,48 @@
+# make serve: set up what serving needs and serve the released bundle. make test: set up everything and test it.
+# make train: make the bundle from the data. All pinned by requirements.lock.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/pip install --quiet --constraint requirements.lock
+PORT ?= 3000
+export BENTOML_DO_NOT_TRACK = true
+
+.PHONY: serve test train lint lock clean
+
+serve: .venv/serve.done
+	$(BIN)/bentoml serve --port $(PORT)
+
+test: .venv/all.done
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/train check
+	$(BIN)/pytest
+
+train: .venv/all.done
+	$(BIN)/train run
+
+lint: .venv/all.done
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/serve.done: .venv/bin/python requirements.lock pyproject.toml
+	$(PIP) --editable .
+	touch $@
+
+.venv/all.done: .venv/bin/python requirements.lock pyproject.toml
+	$(PIP) torch==2.13.0
+	$(PIP) --editable '.[train,batch,dev]'
+	touch $@ .venv/serve.done
+
+lock: .venv/bin/python
+	$(BIN)/pip install --quiet pip-tools
+	$(BIN)/pip-compile --quiet --all-extras --strip-extras --no-annotate --no-header --no-emit-index-url \
+		--no-emit-find-links --no-emit-trusted-host --no-emit-options --upgrade --output-file requirements.lock pyproject.toml
+	sed -i "s/^torch==\([0-9.]*\)+cpu/torch==\1/" requirements.lock
+
+clean:
+	rm -rf .venv runs build dist

@@ -1,0 +1,193 @@
+"""What goes in and out over HTTP, as pydantic models; the OpenAPI document is made from them."""
+
+from __future__ import annotations
+
+from datetime import date as Date
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from stance.bundle import Bundle
+from stance.classify import MAX_ACTORS, MAX_TEXT_LENGTH
+from stance.schema import Actor, ActorStance, Classification, Document, Process, Span
+
+MAX_DOCUMENTS = 64
+DEFAULT_PROCESS = "sochi"
+
+Label = Literal["support", "boycott", "conditional", "none"]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+
+class _Input(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NamedActor(_Input):
+    """An actor by name, with the other names that the text may use."""
+
+    name: Name
+    aliases: list[Name] = Field(default=[], max_length=50)
+
+
+class NamedProcess(_Input):
+    """A process that the bundle does not know: its name, as a text would put it, and other names."""
+
+    name: Name
+    aliases: list[Name] = Field(default=[], max_length=50)
+
+
+class ClassifyRequest(_Input):
+    """One document to classify."""
+
+    text: str = Field(min_length=1, max_length=MAX_TEXT_LENGTH, description="The document.")
+    actors: list[Name | NamedActor] | None = Field(
+        default=None, max_length=MAX_ACTORS, description="Judge just these; left out: the actors are found in the text."
+    )
+    process: Name | NamedProcess = Field(
+        default=DEFAULT_PROCESS,
+        description="What the stance is toward: the key of a known process, or a name of your own.",
+    )
+    title: str | None = Field(default=None, max_length=1000)
+    date: Date | None = Field(default=None, description="ISO 8601.")
+    id: str | None = Field(default=None, max_length=200)
+
+    def to_document(self, bundle: Bundle) -> Document:
+        """The request as the library's value.
+
+        Raises:
+            DocumentError: if the process is a key that the bundle does not know.
+        """
+        if isinstance(self.process, str):
+            process = bundle.process(self.process)
+        else:
+            process = Process("", self.process.name, tuple(self.process.aliases))
+        actors = None if self.actors is None else tuple(map(_to_actor, self.actors))
+        return Document(self.text, process, actors, id=self.id, title=self.title, date=self.date)
+
+
+def _to_actor(actor: str | NamedActor) -> Actor:
+    return Actor(actor) if isinstance(actor, str) else Actor(actor.name, tuple(actor.aliases))
+
+
+class BatchRequest(_Input):
+    """Several documents; each is answered on its own. They are checked one by one, so that a bad one costs no other."""
+
+    documents: list[dict[str, object]] = Field(
+        min_length=1,
+        max_length=MAX_DOCUMENTS,
+        description="Each as for /classify.",
+        json_schema_extra={"items": {"$ref": "#/components/schemas/ClassifyRequest"}},
+    )
+
+
+class ProcessOut(BaseModel):
+    """The process judged; ``key`` is empty for one of the caller's own."""
+
+    key: str
+    name: str
+
+
+class ModelOut(BaseModel):
+    """The bundle that answered."""
+
+    name: str
+    version: str
+
+
+class MentionOut(BaseModel):
+    """Where the text names the actor: Unicode code points, ``end`` exclusive."""
+
+    start: int
+    end: int
+    text: str
+
+
+class EvidenceOut(MentionOut):
+    """A sentence that shows the stance; ``score`` is its share of the evidence, 0 to 1."""
+
+    score: float
+
+
+class ActorOut(BaseModel):
+    """One actor's stance; ``plausible`` holds the truth in nine cases of ten."""
+
+    actor: str
+    id: str | None
+    stance: Label
+    probabilities: dict[Label, float]
+    plausible: list[Label]
+    mentions: list[MentionOut]
+    evidence: list[EvidenceOut]
+
+
+class WarningOut(BaseModel):
+    """Something to know about the answer."""
+
+    code: str
+    message: str
+
+
+class ClassifyResponse(BaseModel):
+    """The actors of one document and their stances."""
+
+    id: str | None
+    title: str | None
+    date: Date | None
+    process: ProcessOut
+    model: ModelOut
+    actors: list[ActorOut]
+    warnings: list[WarningOut]
+
+
+class ErrorOut(BaseModel):
+    """Why a request was refused; ``field`` names the part at fault."""
+
+    code: str
+    message: str
+    field: str | None = None
+
+
+class ErrorResponse(BaseModel):
+    """The one shape of every refusal."""
+
+    error: ErrorOut
+
+
+class BatchResponse(BaseModel):
+    """One result for each document, in order."""
+
+    results: list[ClassifyResponse | ErrorResponse]
+
+
+def to_response(bundle: Bundle, result: Classification) -> ClassifyResponse:
+    """A classification as it goes out."""
+    document = result.document
+    return ClassifyResponse(
+        id=document.id,
+        title=document.title,
+        date=document.date,
+        process=ProcessOut(key=document.process.key, name=document.process.name),
+        model=ModelOut(name=bundle.name, version=bundle.version),
+        actors=[_actor_out(document.text, one) for one in result.actors],
+        warnings=[WarningOut(code=one.code, message=one.message) for one in result.notices],
+    )
+
+
+def _actor_out(text: str, one: ActorStance) -> ActorOut:
+    return ActorOut.model_validate(
+        {
+            "actor": one.actor.name,
+            "id": one.actor.id,
+            "stance": one.stance,
+            "probabilities": {label: round(value, 4) for label, value in one.probabilities.items()},
+            "plausible": list(one.plausible),
+            "mentions": [_place(text, span) for span in one.mentions],
+            "evidence": [
+                {**_place(text, evidence.span), "score": round(evidence.score, 4)} for evidence in one.evidence
+            ],
+        }
+    )
+
+
+def _place(text: str, span: Span) -> dict[str, object]:
+    return {"start": span.start, "end": span.end, "text": text[span.start : span.end]}

@@ -1,0 +1,104 @@
+"""The BentoML service: loads the bundle once and hands documents to :func:`stance.classify.classify_document`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from http import HTTPStatus
+from pathlib import Path
+
+os.environ.setdefault("BENTOML_DO_NOT_TRACK", "true")
+
+import bentoml
+from bentoml.exceptions import BentoMLException
+from pydantic import ValidationError
+
+from serving.limits import DEADLINE, Gate, first_fault
+from serving.schemas import (
+    BatchRequest,
+    BatchResponse,
+    ClassifyRequest,
+    ClassifyResponse,
+    ErrorOut,
+    ErrorResponse,
+    to_response,
+)
+from stance.bundle import load_bundle, verify_bundle
+from stance.classify import classify_document
+from stance.errors import BundleError, DeadlineExceeded, DocumentError
+
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+def bundle_folder() -> Path:
+    """The bundle to serve: what ``STANCE_BUNDLE`` names, else ``models/default`` beside this package."""
+    return Path(os.environ.get("STANCE_BUNDLE") or _ROOT / "models" / "default")
+
+
+class Refused(BentoMLException):
+    """A request that the handler refuses; its text is the error as JSON, for the gate to pass on."""
+
+    def __init__(self, status: HTTPStatus, error: ErrorOut) -> None:
+        super().__init__(error.model_dump_json(), error_code=status)
+        self.error = error
+
+
+class _WithoutRefusals(logging.Filter):
+    """Keeps refusals out of the error log: they are the caller's, and their tracebacks may quote texts."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        kind = record.exc_info[0] if isinstance(record.exc_info, tuple) else sys.exc_info()[0]
+        return kind is None or not issubclass(kind, (Refused, ValidationError))
+
+
+try:
+    verify_bundle(bundle_folder())
+except BundleError as problem:
+    sys.exit(f"stance: {problem}")
+
+
+@bentoml.service(name="stance", workers=1, traffic={"timeout": None}, metrics={"enabled": False})
+class StanceService:
+    """Actors' stances toward a peace process."""
+
+    def __init__(self) -> None:
+        logging.getLogger("bentoml._internal.server.http_app").addFilter(_WithoutRefusals())
+        self._bundle = load_bundle(bundle_folder(), threads=int(os.environ.get("STANCE_THREADS", "0")))
+
+    @bentoml.api(route="/classify")
+    def classify(self, request: ClassifyRequest, /) -> ClassifyResponse:
+        """Say where each actor of one document stands."""
+        try:
+            return self._classify(request)
+        except DocumentError as error:
+            raise Refused(HTTPStatus.BAD_REQUEST, _error_out(error)) from error
+        except DeadlineExceeded as error:
+            raise Refused(HTTPStatus.GATEWAY_TIMEOUT, _error_out(error)) from error
+
+    @bentoml.api(route="/classify/batch")
+    def classify_batch(self, request: BatchRequest, /) -> BatchResponse:
+        """Say the same for up to 64 documents; each has its own result or error."""
+        return BatchResponse(results=[self._one(document) for document in request.documents])
+
+    def _one(self, document: dict[str, object]) -> ClassifyResponse | ErrorResponse:
+        try:
+            return self._classify(ClassifyRequest.model_validate(document))
+        except ValidationError as error:
+            faults = error.errors(include_url=False, include_context=False, include_input=False)
+            return ErrorResponse(error=first_fault([dict(fault) for fault in faults]))
+        except (DocumentError, DeadlineExceeded) as error:
+            return ErrorResponse(error=_error_out(error))
+
+    def _classify(self, request: ClassifyRequest) -> ClassifyResponse:
+        document = request.to_document(self._bundle)
+        return to_response(self._bundle, classify_document(self._bundle, document, deadline=DEADLINE.get()))
+
+
+def _error_out(error: DocumentError | DeadlineExceeded) -> ErrorOut:
+    if isinstance(error, DocumentError):
+        return ErrorOut(code=error.code, message=str(error), field=error.field)
+    return ErrorOut(code="deadline_exceeded", message=f"not done within the deadline: {error}; send less text at once")
+
+
+StanceService.add_asgi_middleware(Gate)

@@ -1,0 +1,118 @@
+"""The one path from a document to its actors' stances: the service, batches and evaluation all take it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from stance.actors import find_all, find_given
+from stance.calibration import Calibration
+from stance.errors import DocumentError
+from stance.schema import LABELS, ActorStance, Classification, Document, Evidence, Mentioned, Notice, Process, Span
+from stance.text import find_sentences
+from stance.transformer import FloatArray
+
+if TYPE_CHECKING:
+    from stance.bundle import Bundle
+
+#: Longest text that is read, in code points.
+MAX_TEXT_LENGTH = 50_000
+#: Most actors that may be asked for.
+MAX_ACTORS = 50
+_MAX_EVIDENCE = 3
+_MIN_SHARE = 0.25
+
+
+class Reading(Protocol):
+    """A text as an engine read it."""
+
+    @property
+    def tagged(self) -> Sequence[Span]:
+        """Stretches that look like actors' names."""
+
+    def judge(self, mentioned: Sequence[Mentioned], sentences: Sequence[Span]) -> tuple[FloatArray, FloatArray]:
+        """Stance logits, ``(actors, labels)``, and shares of the evidence, ``(actors, sentences)``."""
+
+
+class Engine(Protocol):
+    """What a bundle holds: something that reads a text once and then judges any number of actors in it."""
+
+    def read(self, text: str, process: Process, *, deadline: float | None = None) -> Reading:
+        """Read a text; raises :class:`stance.errors.DeadlineExceeded` past the deadline (``time.monotonic``)."""
+
+
+def classify_document(bundle: Bundle, document: Document, *, deadline: float | None = None) -> Classification:
+    """Say where each actor of a document stands toward its process.
+
+    Args:
+        deadline: a :func:`time.monotonic` time after which the work stops.
+
+    Raises:
+        DocumentError: if the text is empty or too long, or too many actors are asked for.
+        DeadlineExceeded: if the deadline passed.
+    """
+    _check(document)
+    reading = bundle.engine.read(document.text, document.process, deadline=deadline)
+    if document.actors is None:
+        mentioned = find_all(document.text, bundle.lexicon, reading.tagged)
+    else:
+        mentioned = find_given(document.text, document.actors, bundle.lexicon)
+    sentences = find_sentences(document.text)
+    logits, shares = reading.judge(mentioned, sentences)
+    stances = [
+        _decide(one, logits[row], shares[row], sentences, bundle.calibration) for row, one in enumerate(mentioned)
+    ]
+    return Classification(document, tuple(stances), tuple(_notices(document, mentioned)))
+
+
+def _check(document: Document) -> None:
+    length = len(document.text)
+    if not document.text.strip():
+        raise DocumentError("text is empty; give 1 to 50,000 characters", code="empty_text", field="text")
+    if length > MAX_TEXT_LENGTH:
+        raise DocumentError(
+            f"text has {length:,} characters; at most {MAX_TEXT_LENGTH:,} are allowed; send it in parts",
+            code="text_too_long",
+            field="text",
+        )
+    if document.actors is not None and len(document.actors) > MAX_ACTORS:
+        raise DocumentError(
+            f"{len(document.actors)} actors are asked for; at most {MAX_ACTORS} are allowed", field="actors"
+        )
+
+
+def _decide(
+    one: Mentioned, logits: FloatArray, shares: FloatArray, sentences: Sequence[Span], calibration: Calibration
+) -> ActorStance:
+    if not one.mentions:
+        probabilities = np.asarray([label == "none" for label in LABELS], dtype=np.float32)
+        return ActorStance(one.actor, "none", _by_label(probabilities), ("none",), (), ())
+    probabilities = calibration.probabilities(logits)
+    stance = LABELS[int(probabilities.argmax())]
+    evidence = () if stance == "none" else _evidence(shares, sentences)
+    plausible = calibration.plausible(probabilities)
+    return ActorStance(one.actor, stance, _by_label(probabilities), plausible, one.mentions, evidence)
+
+
+def _by_label(probabilities: FloatArray) -> dict[str, float]:
+    return {label: float(probability) for label, probability in zip(LABELS, probabilities, strict=True)}
+
+
+def _evidence(shares: FloatArray, sentences: Sequence[Span]) -> tuple[Evidence, ...]:
+    """The sentence with the largest share, and up to two more with a large one, in the order of the text."""
+    total = float(shares.sum()) or 1.0
+    order = np.argsort(-shares, kind="stable")[:_MAX_EVIDENCE]
+    kept = [int(index) for rank, index in enumerate(order) if rank == 0 or shares[index] / total >= _MIN_SHARE]
+    return tuple(Evidence(sentences[index], float(shares[index]) / total) for index in sorted(kept))
+
+
+def _notices(document: Document, mentioned: Sequence[Mentioned]) -> list[Notice]:
+    if document.actors is None:
+        return [] if mentioned else [Notice("no_actor_found", "no actor was found in the text; name them in 'actors'")]
+    return [
+        Notice("actor_not_found", f"the text does not name {one.actor.name!r}; add the names it goes by as 'aliases'")
+        for one in mentioned
+        if not one.mentions
+    ]

@@ -1,0 +1,57 @@
+"""Errors that the library raises, all below one root:
+
+StanceError
+├── DocumentError        a document that cannot be classified (also a ValueError); ``field`` names the part
+├── DeadlineExceeded     the caller's deadline passed while a document was being classified
+├── CorpusError          labelled data that does not hold to its format; one line per fault
+├── BundleError          a model folder that cannot be loaded
+│   ├── BundleNotFound   there is none
+│   └── BundleCorrupt    a file is missing, altered, or of an unknown format
+└── ParityError          an exported graph that does not agree with the model it came from
+"""
+
+
+class StanceError(Exception):
+    """Root of every error that this package raises on purpose."""
+
+
+class DocumentError(StanceError, ValueError):
+    """A document that cannot be classified.
+
+    Attributes:
+        code: short machine-readable name, such as ``unknown_process``.
+        field: the field at fault, such as ``process`` or ``actors.3.name``; ``None`` for the whole.
+    """
+
+    def __init__(self, message: str, *, code: str = "invalid_document", field: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.field = field
+
+
+class DeadlineExceeded(StanceError):
+    """The caller's deadline passed before the document was done."""
+
+
+class CorpusError(StanceError):
+    """Labelled data that does not hold to its format; ``faults`` has one line for each."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+class BundleError(StanceError):
+    """A model folder that cannot be loaded."""
+
+
+class BundleNotFound(BundleError):
+    """No bundle where one was asked for."""
+
+
+class BundleCorrupt(BundleError):
+    """A bundle whose files are missing, altered, or of a format that this version does not know."""
+
+
+class ParityError(StanceError):
+    """An exported graph that does not agree with the model it was made from."""

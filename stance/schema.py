@@ -1,0 +1,116 @@
+"""The values that pass between rooms: frozen, plain, and the same for training and serving.
+
+In the literature on stance, the *holder* is our actor and the *target* our process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+#: The stances; a label's place here is its id everywhere.
+LABELS: tuple[str, ...] = ("support", "boycott", "conditional", "none")
+LABEL2ID: Mapping[str, int] = {label: index for index, label in enumerate(LABELS)}
+NONE_ID = LABEL2ID["none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A negotiating track or event toward which stances are judged."""
+
+    key: str
+    name: str
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A state, body, group or person.
+
+    Attributes:
+        id: set for actors of the lexicon.
+        places: seats of government that stand for the actor, except where they are merely places ("in Moscow").
+    """
+
+    name: str
+    aliases: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+    id: str | None = None
+    kind: str | None = None
+    country: str | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The canonical name, then the aliases, each once."""
+        return tuple(dict.fromkeys((self.name, *self.aliases)))
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """A stretch of a text: ``start`` and ``end`` in Unicode code points, ``end`` exclusive."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A text to classify; ``actors=None`` asks for the actors to be found."""
+
+    text: str
+    process: Process
+    actors: tuple[Actor, ...] | None = None
+    id: str | None = None
+    title: str | None = None
+    date: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mentioned:
+    """An actor and the spans of one text that name it, in order."""
+
+    actor: Actor
+    mentions: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A sentence that shows the stance, with the share of the model's attention that fell on it (0..1)."""
+
+    span: Span
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class ActorStance:
+    """Where one actor stands.
+
+    Attributes:
+        probabilities: calibrated, one for each of :data:`LABELS`; they sum to 1.
+        plausible: the labels that the bundle's stated coverage keeps, most probable first.
+    """
+
+    actor: Actor
+    stance: str
+    probabilities: Mapping[str, float]
+    plausible: tuple[str, ...]
+    mentions: tuple[Span, ...]
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something the reader of a result ought to know; ``code`` is for machines."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """What was read in one document."""
+
+    document: Document
+    actors: tuple[ActorStance, ...]
+    notices: tuple[Notice, ...] = field(default=())

@@ -1,0 +1,89 @@
+"""Sentences and words of a text, with character offsets that are always exact.
+
+The splitter is our own: it must return offsets into the text as given, in time linear in its
+length, for any Unicode; the well-kept splitters that do need a language model beside the one served.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from stance.schema import Span
+
+_TITLES = "Mr Mrs Ms Dr Prof St Gen Lt Col Maj Capt Sgt Brig Adm Cmdr Gov Sen Rep Rev Hon Pres Amb Sec Messrs"
+_SHORT = "No Nos vs etc approx dept est Co Corp Inc Ltd Jan Feb Mar Apr Jun Jul Aug Sept Sep Oct Nov Dec al Art Fig"
+_ABBREVIATIONS = frozenset((_TITLES + " " + _SHORT).lower().split())
+_BREAK = re.compile(r"""[.!?…]+["'”’»)\]]*(?=\s)|\n\s*\n|\n""")
+_LAST_WORD = re.compile(r"([^\W\d_]+)\.$")
+_INITIALS = re.compile(r"(?:^|[\s(\"“])(?:[^\W\d_]\.)+$")
+_OPENING = re.compile(r"""\s*["'“‘«(\[]*(\S)""")
+_WORD = re.compile(r"[^\W_]+(?:['’`´][^\W_]+)*")
+
+
+def find_sentences(text: str) -> list[Span]:
+    """Spans of the sentences, in order, without surrounding white space; they never overlap.
+
+    A line break ends a sentence too: headlines, datelines and list items stand on lines of their own.
+    """
+    spans: list[Span] = []
+    start = 0
+    for match in _BREAK.finditer(text):
+        if text[match.start()] != "\n" and not _ends_sentence(text, start, match):
+            continue
+        _append(spans, text, start, match.end())
+        start = match.end()
+    _append(spans, text, start, len(text))
+    return spans
+
+
+def _ends_sentence(text: str, start: int, match: re.Match[str]) -> bool:
+    opening = _OPENING.match(text, match.end(), match.end() + 64)
+    if opening and opening.group(1).islower():
+        return False
+    if text[match.start()] != ".":
+        return True
+    before = text[max(start, match.start() - 24) : match.start() + 1]
+    if _INITIALS.search(before):
+        return False
+    word = _LAST_WORD.search(before)
+    return word is None or word.group(1).lower() not in _ABBREVIATIONS
+
+
+def _append(spans: list[Span], text: str, start: int, end: int) -> None:
+    piece = text[start:end]
+    stripped = piece.strip()
+    if stripped:
+        offset = start + len(piece) - len(piece.lstrip())
+        spans.append(Span(offset, offset + len(stripped)))
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word of a text and its normalised form (see :func:`normalise`)."""
+
+    start: int
+    end: int
+    surface: str
+    form: str
+
+
+def find_words(text: str) -> list[Word]:
+    """The words of a text in order; a possessive ending belongs to no word."""
+    words = []
+    for match in _WORD.finditer(text):
+        surface = match.group()
+        if len(surface) > 2 and surface[-2] in "'’`´" and surface[-1] in "sS":
+            surface = surface[:-2]
+        start = match.start()
+        words.append(Word(start, start + len(surface), surface, normalise(surface)))
+    return words
+
+
+def normalise(word: str) -> str:
+    """Fold case, accents and apostrophes, so that spellings of one name compare equal."""
+    if word.isascii() and word.isalnum():
+        return word.lower()
+    decomposed = unicodedata.normalize("NFKD", word)
+    return "".join(char for char in decomposed if char.isalnum()).casefold()

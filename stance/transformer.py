@@ -1,0 +1,192 @@
+"""The transformer engine: an ONNX graph that reads a text once, and a light head that judges every actor in it.
+
+The graph gives each token a row of logits: name tags (O, B, I), its own stance logits, cue logits, a
+key and a query. An actor's query is the mean over its mentions; its attention over the keys of the whole document picks
+the cue tokens, whose cue logits are added to the mentions' own. A first row, the ``[CLS]`` token of the first
+window, stands for "nothing here". The same attention is the evidence.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from stance.encoding import Encoder, Encoding, Window
+from stance.errors import DeadlineExceeded
+from stance.schema import LABELS, Mentioned, Process, Span
+
+FloatArray = NDArray[np.float32]
+
+TAGS = ("O", "B", "I")
+
+
+@dataclass(frozen=True, slots=True)
+class HeadLayout:
+    """Which columns of a token's logits mean what; ``key_size`` is the only degree of freedom."""
+
+    key_size: int
+
+    @property
+    def tags(self) -> slice:
+        return slice(0, len(TAGS))
+
+    @property
+    def stance(self) -> slice:
+        return slice(self.tags.stop, self.tags.stop + len(LABELS))
+
+    @property
+    def cues(self) -> slice:
+        return slice(self.stance.stop, self.stance.stop + len(LABELS))
+
+    @property
+    def key(self) -> slice:
+        return slice(self.cues.stop, self.cues.stop + self.key_size)
+
+    @property
+    def query(self) -> slice:
+        return slice(self.key.stop, self.key.stop + self.key_size)
+
+    @property
+    def size(self) -> int:
+        return self.query.stop
+
+
+def link_actors(logits: FloatArray, mentions: FloatArray, layout: HeadLayout) -> tuple[FloatArray, FloatArray]:
+    """Judge actors from token logits.
+
+    Args:
+        logits: shape ``(1 + tokens, layout.size)``; row 0 is the "nothing" row.
+        mentions: shape ``(actors, 1 + tokens)``; each row sums to 1 over the tokens of the actor's mentions.
+
+    Returns:
+        Stance logits, shape ``(actors, labels)``, and attention, shape ``(actors, 1 + tokens)``.
+    """
+    pooled = mentions @ logits
+    scores = pooled[:, layout.query] @ logits[:, layout.key].T / np.sqrt(layout.key_size)
+    attention = softmax(scores)
+    return pooled[:, layout.stance] + attention @ logits[:, layout.cues], attention
+
+
+def softmax(logits: FloatArray) -> FloatArray:
+    """Softmax over the last axis."""
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True), dtype=np.float32)
+
+
+def mention_weights(encoding: Encoding, mentioned: Sequence[Sequence[Span]]) -> FloatArray:
+    """Weights that average over an actor's mentions, each mention over its tokens; shape ``(actors, 1 + tokens)``.
+
+    An actor none of whose mentions covers a token is averaged over the "nothing" row.
+    """
+    weights = np.zeros((len(mentioned), 1 + len(encoding.offsets)), dtype=np.float32)
+    for row, spans in zip(weights, mentioned, strict=True):
+        ranges = [(first, last) for first, last in map(encoding.token_range, spans) if last > first]
+        for first, last in ranges:
+            row[1 + first : 1 + last] += 1 / (last - first) / len(ranges)
+        if not ranges:
+            row[0] = 1
+    return weights
+
+
+def find_tagged(tag_logits: FloatArray, offsets: NDArray[np.int64]) -> list[Span]:
+    """Stretches tagged as actors' names.
+
+    Args:
+        tag_logits: shape ``(tokens, 3)``, for :data:`TAGS`.
+        offsets: shape ``(tokens, 2)``.
+    """
+    spans: list[Span] = []
+    start = end = -1
+    for tag, (left, right) in zip(tag_logits.argmax(axis=1).tolist(), offsets.tolist(), strict=True):
+        if start >= 0 and (tag == 0 or (tag == 1 and left > end)):
+            spans.append(Span(start, end))
+            start = -1
+        if tag and start < 0:
+            start = left
+        end = right
+    if start >= 0:
+        spans.append(Span(start, end))
+    return spans
+
+
+class TransformerReading:
+    """One text as the encoder read it."""
+
+    def __init__(self, encoding: Encoding, logits: FloatArray, layout: HeadLayout) -> None:
+        self._encoding = encoding
+        self._logits = logits
+        self._layout = layout
+
+    @property
+    def tagged(self) -> list[Span]:
+        """Stretches that the model takes for actors' names."""
+        return find_tagged(self._logits[1:, self._layout.tags], self._encoding.offsets)
+
+    def judge(self, mentioned: Sequence[Mentioned], sentences: Sequence[Span]) -> tuple[FloatArray, FloatArray]:
+        """Stance logits, ``(actors, labels)``, and the attention on each sentence, ``(actors, sentences)``."""
+        weights = mention_weights(self._encoding, [one.mentions for one in mentioned])
+        logits, attention = link_actors(self._logits, weights, self._layout)
+        shares = np.zeros((len(mentioned), len(sentences)), dtype=np.float32)
+        for column, sentence in enumerate(sentences):
+            first, last = self._encoding.token_range(sentence)
+            shares[:, column] = attention[:, 1 + first : 1 + last].sum(axis=1)
+        return logits, shares
+
+
+class TransformerEngine:
+    """Runs the graph of a bundle.
+
+    Args:
+        model: the serialised ONNX graph, without external data.
+        threads: threads of the session; 0 lets ONNX Runtime take one a core.
+    """
+
+    def __init__(self, model: bytes, encoder: Encoder, layout: HeadLayout, *, threads: int = 0) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self._inputs = {one.name for one in self._session.get_inputs()}
+        self._encoder = encoder
+        self._layout = layout
+
+    def read(self, text: str, process: Process, *, deadline: float | None = None) -> TransformerReading:
+        """Read a text once, window by window.
+
+        Args:
+            deadline: a :func:`time.monotonic` time after which no further window is read.
+
+        Raises:
+            DeadlineExceeded: if the deadline passed.
+        """
+        encoding = self._encoder.encode(text, process)
+        return TransformerReading(encoding, self.run_windows(encoding.windows, deadline=deadline), self._layout)
+
+    def run_windows(self, windows: Sequence[Window], *, deadline: float | None = None) -> FloatArray:
+        """Token logits of a document, shape ``(1 + tokens, layout.size)``; row 0 is the "nothing" row."""
+        rows: list[FloatArray] = []
+        for number, window in enumerate(windows):
+            if deadline is not None and time.monotonic() > deadline:
+                raise DeadlineExceeded(f"stopped after {number} of {len(windows)} windows")
+            logits = self._run(window)
+            if number == 0:
+                rows.append(logits[:1])
+            rows.append(logits[window.first : window.first + window.count])
+        return np.concatenate(rows)
+
+    def _run(self, window: Window) -> FloatArray:
+        feeds: dict[str, Any] = {
+            "input_ids": window.input_ids[None],
+            "attention_mask": np.ones((1, len(window.input_ids)), dtype=np.int64),
+            "token_type_ids": window.token_type_ids[None],
+        }
+        (logits,) = self._session.run(["logits"], {name: feeds[name] for name in self._inputs})
+        return np.asarray(logits[0], dtype=np.float32)

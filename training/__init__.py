@@ -1,0 +1,1 @@
+"""Makes models: the Typer program ``train``. The only room where torch lives."""

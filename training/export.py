@@ -1,0 +1,180 @@
+"""From a trained model to the int8 graph that is served, with proof that both say the same, or nothing written.
+
+Three forms are compared on held-out records: torch, ONNX in fp32, ONNX in int8.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from onnxruntime.quantization import QuantType, quantize_dynamic
+from sklearn.metrics import f1_score
+from transformers import PreTrainedModel
+
+from stance.encoding import Encoder
+from stance.errors import ParityError
+from stance.schema import LABEL2ID
+from stance.transformer import FloatArray, HeadLayout, TransformerEngine, link_actors
+from training.corpus import Located
+from training.finetune import RecordEncoder
+
+log = logging.getLogger("train")
+
+#: Largest difference of a stance logit between torch and ONNX in fp32.
+MAX_FP32_DIFFERENCE = 1e-2
+#: Least share of actors that must get the same label from int8 as from fp32.
+MIN_INT8_AGREEMENT = 0.97
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """How well the three forms agree.
+
+    Attributes:
+        cases: actors compared.
+        fp32_difference: largest difference of a stance logit, torch against ONNX fp32.
+        fp32_agreement: share of equal labels, torch against ONNX fp32.
+        int8_agreement: share of equal labels, ONNX fp32 against int8.
+        macro_f1: of each form on the compared actors: ``torch``, ``fp32``, ``int8``.
+    """
+
+    cases: int
+    fp32_difference: float
+    fp32_agreement: float
+    int8_agreement: float
+    macro_f1: dict[str, float]
+
+
+def export_model(
+    model: PreTrainedModel,
+    encoder: Encoder,
+    layout: HeadLayout,
+    encode: RecordEncoder,
+    located: Sequence[Located],
+    *,
+    min_agreement: float = MIN_INT8_AGREEMENT,
+) -> tuple[bytes, bytes, Parity]:
+    """Export and compare.
+
+    Args:
+        encode: without augmentation.
+        located: held-out records to compare on.
+        min_agreement: least int8 agreement.
+
+    Returns:
+        The graphs in fp32 and int8, serialised, and how they agree.
+
+    Raises:
+        ParityError: if they do not agree well enough.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        fp32, int8 = Path(folder) / "fp32.onnx", Path(folder) / "int8.onnx"
+        _export_fp32(model.cpu().eval(), fp32)
+        _quantize(fp32, int8)
+        graphs = fp32.read_bytes(), int8.read_bytes()
+    engines = [TransformerEngine(graph, encoder, layout) for graph in graphs]
+    parity = _compare(model, engines, layout, encode, located)
+    _check(parity, min_agreement)
+    return *graphs, parity
+
+
+def _export_fp32(model: PreTrainedModel, path: Path) -> None:
+    names = ["input_ids", "attention_mask", "token_type_ids"]
+    model.set_attn_implementation("eager")
+    example = tuple(torch.ones((2, 24), dtype=torch.long) for _ in names)
+    axes = {0: torch.export.Dim("batch", min=1, max=512), 1: torch.export.Dim("sequence", min=2, max=512)}
+    program = torch.onnx.export(
+        _Logits(model),
+        example,
+        input_names=names,
+        output_names=["logits"],
+        dynamic_shapes=tuple(axes for _ in names),
+        dynamo=True,
+        verbose=False,
+    )
+    if program is None:
+        raise ParityError("torch.onnx.export gave no program")
+    program.save(str(path), external_data=False)
+    onnx.checker.check_model(str(path))
+
+
+class _Logits(torch.nn.Module):
+    """The model with its arguments in a fixed order and the logits as its only output."""
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids: Any, attention_mask: Any, token_type_ids: Any) -> Any:
+        return self.model(input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids).logits
+
+
+def _quantize(source: Path, target: Path) -> None:
+    quantize_dynamic(
+        source,
+        target,
+        per_channel=True,
+        weight_type=QuantType.QInt8,
+        op_types_to_quantize=["MatMul", "Gemm", "Gather"],
+        extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
+    )
+
+
+def _compare(
+    model: PreTrainedModel,
+    engines: Sequence[TransformerEngine],
+    layout: HeadLayout,
+    encode: RecordEncoder,
+    located: Sequence[Located],
+) -> Parity:
+    logits: list[list[FloatArray]] = [[], [], []]
+    y_true: list[int] = []
+    for one in located:
+        arrays = encode(one.record)
+        forms = [_torch_tokens(model, arrays), *(engine.run_windows(arrays["windows"]) for engine in engines)]
+        for kept, tokens in zip(logits, forms, strict=True):
+            kept.append(link_actors(tokens, arrays["mentions"], layout)[0])
+        y_true += [LABEL2ID[actor.label] for actor in one.record.actors]
+    reference, fp32, int8 = (np.concatenate(kept) for kept in logits)
+    labels = [form.argmax(axis=1) for form in (reference, fp32, int8)]
+    scores = [float(f1_score(y_true, form, average="macro")) for form in labels]
+    return Parity(
+        cases=len(y_true),
+        fp32_difference=float(np.abs(reference - fp32).max()),
+        fp32_agreement=float((labels[0] == labels[1]).mean()),
+        int8_agreement=float((labels[1] == labels[2]).mean()),
+        macro_f1=dict(zip(("torch", "fp32", "int8"), scores, strict=True)),
+    )
+
+
+def _torch_tokens(model: PreTrainedModel, arrays: dict[str, Any]) -> FloatArray:
+    rows: list[FloatArray] = []
+    for number, window in enumerate(arrays["windows"]):
+        ids, types = (torch.from_numpy(array)[None] for array in (window.input_ids, window.token_type_ids))
+        with torch.no_grad():
+            output = model(input_ids=ids, attention_mask=torch.ones_like(ids), token_type_ids=types)
+        logits = output.logits[0].float().numpy()
+        rows += [logits[:1]] if number == 0 else []
+        rows.append(logits[window.first : window.first + window.count])
+    return np.concatenate(rows)
+
+
+def _check(parity: Parity, min_agreement: float) -> None:
+    if parity.fp32_difference > MAX_FP32_DIFFERENCE:
+        raise ParityError(
+            f"ONNX fp32 differs from torch by {parity.fp32_difference:.4f} in a stance logit; "
+            f"at most {MAX_FP32_DIFFERENCE} is allowed; nothing was written"
+        )
+    if parity.int8_agreement < min_agreement:
+        raise ParityError(
+            f"int8 gives {parity.int8_agreement:.1%} of {parity.cases} actors the label of fp32; "
+            f"at least {min_agreement:.1%} is asked; nothing was written"
+        )

@@ -1,0 +1,142 @@
+"""The model card and its plots."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from sklearn.metrics import ConfusionMatrixDisplay
+
+from stance.bundle import CARD
+from stance.schema import LABELS
+from training.evaluate import Interval, Scores
+
+matplotlib.use("Agg")
+from matplotlib.figure import Figure
+
+CONFUSION = "confusion_matrix.png"
+RELIABILITY = "reliability.png"
+LEARNING = "learning_curve.png"
+
+
+def save_plots(folder: Path, scores: Scores, history: Sequence[Mapping[str, Any]]) -> None:
+    """Draw the confusion matrix, the reliability diagram and the learning curve."""
+    _save(folder / CONFUSION, _draw_confusion(scores))
+    _save(folder / RELIABILITY, _draw_reliability(scores))
+    _save(folder / LEARNING, _draw_learning(history))
+
+
+def _save(path: Path, figure: Figure) -> None:
+    figure.savefig(path, dpi=110, bbox_inches="tight", metadata={"Software": None})
+
+
+def _draw_confusion(scores: Scores) -> Figure:
+    figure = Figure(figsize=(4.6, 4.2))
+    axes = figure.add_subplot()
+    display = ConfusionMatrixDisplay(np.asarray(scores.confusion), display_labels=LABELS)
+    display.plot(ax=axes, cmap="Blues", colorbar=False)
+    axes.set_title(f"Held-out test, {scores.cases} actors")
+    axes.tick_params(axis="x", rotation=30)
+    return figure
+
+
+def _draw_reliability(scores: Scores) -> Figure:
+    figure = Figure(figsize=(4.6, 4.2))
+    axes = figure.add_subplot()
+    confidence, accuracy, counts = (np.asarray(column) for column in zip(*scores.reliability, strict=True))
+    axes.plot([0, 1], [0, 1], color="0.6", linestyle="--", label="perfect")
+    axes.plot(confidence, accuracy, marker="o", label="int8 bundle")
+    for x, y, count in zip(confidence, accuracy, counts, strict=True):
+        axes.annotate(str(int(count)), (x, y), textcoords="offset points", xytext=(4, -10), fontsize=7)
+    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="stated probability", ylabel="share right")
+    axes.set_title(f"Calibration error {scores.ece:.3f}")
+    axes.legend()
+    return figure
+
+
+def _draw_learning(history: Sequence[Mapping[str, Any]]) -> Figure:
+    figure = Figure(figsize=(5.4, 3.8))
+    axes = figure.add_subplot()
+    train = [(row["epoch"], row["loss"]) for row in history if "loss" in row]
+    dev = [row for row in history if "eval_macro_f1" in row]
+    axes.plot(*zip(*train, strict=True), color="0.6", label="training loss") if train else None
+    axes.plot([row["epoch"] for row in dev], [row["eval_loss"] for row in dev], color="C1", label="dev loss")
+    axes.set(xlabel="epoch", ylabel="loss")
+    twin = axes.twinx()
+    twin.plot(
+        [row["epoch"] for row in dev],
+        [row["eval_macro_f1"] for row in dev],
+        color="C0",
+        marker="o",
+        label="dev macro-F1",
+    )
+    twin.set_ylim(0, 1)
+    twin.set_ylabel("macro-F1")
+    lines = [*axes.get_lines(), *twin.get_lines()]
+    axes.legend(lines, [str(line.get_label()) for line in lines], loc="center right")
+    return figure
+
+
+def format_rows(rows: Mapping[str, Mapping[str, Interval]]) -> str:
+    """A Markdown table of macro-F1 by model and subset."""
+    lines = ["| model | all | Sochi | other processes |", "| --- | --- | --- | --- |"]
+    for name, subsets in rows.items():
+        cells = [str(subsets[key]) if key in subsets else "" for key in ("all", "sochi", "other")]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def save_card(folder: Path, *, name: str, scores: Scores, metrics: Mapping[str, Any], rows: str) -> None:
+    """Write the model card."""
+    parity, config, counts = metrics["parity"], metrics["config"], metrics["records"]
+    labels = "\n".join(f"| `{label}` | {100 * value:.1f} |" for label, value in scores.per_label.items())
+    tags = "\n".join(f"| {tag} | {100 * value:.1f} |" for tag, value in scores.by_tag.items())
+    (folder / CARD).write_text(
+        f"""# Model card: {name}
+
+Says where each actor of a news text stands toward a peace process: `support`, `boycott`, `conditional` or `none`.
+
+- **Model**: {config["backbone"]} fine-tuned with a token head, exported to ONNX int8; one pass over the text judges every actor in it.
+- **Data**: {counts["train"]} training, {counts["dev"]} dev and {counts["test"]} test records of `data/corpus`
+  (digest `{metrics["corpus_digest"][:16]}`), passages written for training and labelled by `data/codebook.md`; see `data/README.md`.
+- **Made by**: `train run --name {name}`, {metrics["seconds"] / 60:.0f} minutes of fine-tuning.
+
+## Intended use
+Event data, newsroom and early-warning pipelines and analysts who check what they use against the evidence shown. English
+text. Not for decisions about persons, and not as a record of what anybody said or did.
+
+## Quality on the held-out test split
+Macro-F1 in points, with 95% intervals (bootstrap over passages; over seeds where the row says so). Actors given.
+
+{rows}
+
+The held-out passages were written by the same hands as the training passages; on real reports expect less.
+
+| label | F1 |
+| --- | --- |
+{labels}
+
+| passages with | macro-F1 |
+| --- | --- |
+{tags}
+
+- Accuracy {100 * scores.accuracy:.1f}; evidence sentences F1 {100 * scores.evidence_f1:.1f}.
+- Calibration error {scores.ece:.3f}; `plausible` holds the truth in {100 * scores.coverage:.1f}% of cases (stated: 90%), with
+  {scores.set_size:.2f} labels on average.
+- Finding actors by itself: recall {100 * scores.found_recall:.1f}, precision {100 * scores.found_precision:.1f}; F1 of (actor, stance) pairs
+  {100 * scores.pair_f1:.1f}.
+- Parity on {parity["cases"]} held-out actors: torch and ONNX fp32 agree on {100 * parity["fp32_agreement"]:.2f}% of labels (largest difference of a
+  logit {parity["fp32_difference"]:.5f}), fp32 and int8 on {100 * parity["int8_agreement"]:.2f}%; macro-F1 {", ".join(f"{key} {100 * value:.1f}" for key, value in parity["macro_f1"].items())}.
+
+![Confusion matrix]({CONFUSION}) ![Reliability]({RELIABILITY}) ![Learning curve]({LEARNING})
+
+## Limits
+- Trained on short passages; in long articles an actor's label is a mean over all that is said of it.
+- Actors that are only described ("a former minister") are not found unless they are asked for by that description.
+- Irony, and stances that only a reader with background knowledge would see, are often missed.
+""",
+        encoding="utf-8",
+    )

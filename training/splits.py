@@ -1,0 +1,96 @@
+"""Splits that are fixed in the data: every passage is in train, dev or test for good.
+
+Twins (one text judged on two processes) and near-duplicates are kept on one side.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from scipy.sparse.csgraph import connected_components
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from training.corpus import SPLITS, Located, Split
+
+#: Texts whose word-trigram vectors have a cosine above this are near-duplicates.
+NEAR_DUPLICATE = 0.5
+#: Shares of train, dev and test.
+_SHARES = (0.84, 0.08, 0.08)
+
+
+def near_duplicates(texts: Sequence[str]) -> list[tuple[int, int, float]]:
+    """Pairs of places in ``texts`` that are near-duplicates, with their similarity."""
+    if len(texts) < 2:
+        return []
+    vectors = TfidfVectorizer(
+        analyzer="word", ngram_range=(3, 3), token_pattern=r"\w+", sublinear_tf=True
+    ).fit_transform(texts)
+    pairs: list[tuple[int, int, float]] = []
+    for start in range(0, vectors.shape[0], 512):
+        block = (vectors[start : start + 512] @ vectors.T).tocoo()
+        for row, column, similarity in zip(block.row + start, block.col, block.data, strict=True):
+            if row < column and similarity > NEAR_DUPLICATE:
+                pairs.append((int(row), int(column), float(similarity)))
+    return pairs
+
+
+def assign_splits(located: Sequence[Located]) -> dict[str, Split]:
+    """A split for every passage: the one that it, its twin or a near-duplicate has, else one drawn by a hash of its id."""
+    texts = {one.record.passage: one.record.text for one in located}
+    fixed = {one.record.passage: one.record.split for one in located if one.record.split is not None}
+    passages = list(texts)
+    groups = _groups(list(texts.values()))
+    chosen: dict[int, Split] = {}
+    for passage, group in zip(passages, groups, strict=True):
+        if passage in fixed:
+            chosen.setdefault(group, fixed[passage])
+    for passage, group in zip(passages, groups, strict=True):
+        chosen.setdefault(group, _draw(passage))
+    return {passage: fixed.get(passage, chosen[group]) for passage, group in zip(passages, groups, strict=True)}
+
+
+def _groups(texts: Sequence[str]) -> list[int]:
+    adjacency = np.zeros((len(texts), len(texts)), dtype=bool)
+    for left, right, _ in near_duplicates(texts):
+        adjacency[left, right] = True
+    _, labels = connected_components(adjacency, directed=False)
+    return [int(label) for label in labels]
+
+
+def _draw(passage: str) -> Split:
+    number = int.from_bytes(hashlib.sha256(passage.encode()).digest()[:8], "big") / 2**64
+    bounds = np.cumsum(_SHARES)
+    return SPLITS[int(np.searchsorted(bounds[:-1], number, side="right"))]
+
+
+def write_splits(located: Sequence[Located], splits: Mapping[str, Split]) -> int:
+    """Write the splits into the records that have none; every file is replaced whole. Returns how many were changed."""
+    changed = 0
+    for path in sorted({one.path for one in located}):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        for one in located:
+            if one.path == path and one.record.split is None:
+                row = json.loads(lines[one.line - 1])
+                lines[one.line - 1] = json.dumps({**row, "split": splits[one.record.passage]}, ensure_ascii=False)
+                changed += 1
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        temporary.replace(path)
+    return changed
+
+
+def split_faults(located: Sequence[Located]) -> list[str]:
+    """Passages without a split, and near-duplicates that lie in different ones."""
+    faults = [f"{one}: split: none yet; run `train split`" for one in located if one.record.split is None]
+    first: Mapping[str, Located] = {one.record.passage: one for one in reversed(located)}
+    ones = list(first.values())
+    for left, right, similarity in near_duplicates([one.record.text for one in ones]):
+        a, b = ones[left], ones[right]
+        if a.record.split != b.record.split:
+            faults.append(
+                f"{a}: text: {similarity:.2f} like {b}, but in split {a.record.split!r} and that in {b.record.split!r}"
+            )
+    return faults
