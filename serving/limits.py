@@ -1,7 +1,7 @@
 """What stands before the service: sizes, content types, admission, deadlines, and one shape for every refusal.
 
-BentoML leaves these open (no limit on a body, refusals in four shapes, metrics that grow with every unknown path), so they are
-closed here, in one ASGI middleware.
+BentoML leaves these open (no limit on a body, refusals in four shapes, metrics that grow with every unknown
+path), so they are closed here, in one ASGI middleware.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Limits:
 
     @classmethod
     def from_environment(cls) -> Limits:
-        """Read ``STANCE_MAX_BODY``, ``STANCE_MAX_BATCH_BODY``, ``STANCE_MAX_PENDING``, ``STANCE_DEADLINE``, ``STANCE_BODY_TIMEOUT``.
+        """Read the variables ``STANCE_MAX_BODY``, ``_MAX_BATCH_BODY``, and so on, one for each attribute.
 
         Raises:
             ValueError: if one of them is not a positive number.
@@ -115,6 +115,7 @@ class Gate:
         self._pending = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer or pass on one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

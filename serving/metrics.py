@@ -1,26 +1,32 @@
-"""Prometheus metrics of a bounded size: labels come from fixed lists only."""
+"""Prometheus metrics of a bounded size: labels come from fixed lists only.
+
+The client library is imported late: BentoML sets its multi-process folder after our modules are loaded.
+"""
 
 from __future__ import annotations
 
+import functools
 import os
+from typing import Any
+
+
+@functools.cache
+def _collectors() -> tuple[Any, Any]:
+    """The process's collectors, made once however many apps are."""
+    from prometheus_client import Counter, Histogram
+
+    requests = Counter("stance_requests", "Requests answered.", ["path", "status"])
+    return requests, Histogram("stance_request_seconds", "Seconds to an answer.", ["path"])
 
 
 class Metrics:
-    """What is counted. The client library is imported late: BentoML sets its multi-process folder after our modules load."""
+    """Counts answers and learns how fast they come."""
 
     def __init__(self) -> None:
-        import prometheus_client
+        from prometheus_client import CONTENT_TYPE_LATEST
 
-        self._client = prometheus_client
-        self.content_type = prometheus_client.CONTENT_TYPE_LATEST
-        self._requests = _once(
-            "stance_requests",
-            lambda: prometheus_client.Counter("stance_requests", "Requests answered.", ["path", "status"]),
-        )
-        self._seconds = _once(
-            "stance_request_seconds",
-            lambda: prometheus_client.Histogram("stance_request_seconds", "Seconds to an answer.", ["path"]),
-        )
+        self.content_type = CONTENT_TYPE_LATEST
+        self._requests, self._seconds = _collectors()
         #: A running mean of the time that a byte of a body takes, for Retry-After.
         self.seconds_per_byte = 1e-5
 
@@ -35,10 +41,11 @@ class Metrics:
 
     def render(self) -> bytes:
         """All metrics in the text format, over all workers where there are several."""
-        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-            return bytes(self._client.generate_latest())
+        import prometheus_client
         from prometheus_client.multiprocess import MultiProcessCollector
 
-        registry = self._client.CollectorRegistry()
-        MultiProcessCollector(registry)
-        return bytes(self._client.generate_latest(registry))
+        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+            return prometheus_client.generate_latest()
+        registry = prometheus_client.CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return prometheus_client.generate_latest(registry)

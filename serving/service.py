@@ -101,4 +101,4 @@ def _error_out(error: DocumentError | DeadlineExceeded) -> ErrorOut:
     return ErrorOut(code="deadline_exceeded", message=f"not done within the deadline: {error}; send less text at once")
 
 
-StanceService.add_asgi_middleware(Gate)
+StanceService.add_asgi_middleware(Gate)  # type: ignore[attr-defined]

@@ -148,7 +148,7 @@ def _parse_manifest(path: Path, data: bytes) -> dict[str, str]:
         raise BundleCorrupt(f"{path}: not a manifest ({error}); copy the bundle again") from error
     if version != FORMAT_VERSION:
         raise BundleCorrupt(
-            f"{path}: format version {version!r}, this package reads {FORMAT_VERSION}; make the bundle again with `train run`"
+            f"{path}: format version {version!r}, this package reads {FORMAT_VERSION}; make it again with `train run`"
         )
     return listed
 

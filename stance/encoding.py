@@ -84,10 +84,10 @@ class Encoder:
         self._tokenizer = tokenizer
         self.max_length = max_length
         self.context = context
-        self._cls = tokenizer.token_to_id("[CLS]")
-        self._sep = tokenizer.token_to_id("[SEP]")
-        if self._cls is None or self._sep is None:
+        cls, sep = tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")
+        if cls is None or sep is None:
             raise ValueError("the tokenizer has no [CLS] or no [SEP] token; only BERT-style tokenizers are supported")
+        self._cls, self._sep = cls, sep
 
     def encode(self, text: str, process: Process) -> Encoding:
         """Encode a text toward a process.

@@ -34,27 +34,33 @@ class HeadLayout:
 
     @property
     def tags(self) -> slice:
+        """Name tags."""
         return slice(0, len(TAGS))
 
     @property
     def stance(self) -> slice:
+        """A token's own stance logits."""
         return slice(self.tags.stop, self.tags.stop + len(LABELS))
 
     @property
     def cues(self) -> slice:
+        """Stance logits that a token lends to the actors that attend to it."""
         return slice(self.stance.stop, self.stance.stop + len(LABELS))
 
     @property
     def key(self) -> slice:
+        """What a token is attended by."""
         return slice(self.cues.stop, self.cues.stop + self.key_size)
 
     @property
     def query(self) -> slice:
+        """What an actor attends with."""
         return slice(self.key.stop, self.key.stop + self.key_size)
 
     @property
     def size(self) -> int:
-        return self.query.stop
+        """Number of columns."""
+        return len(TAGS) + 2 * len(LABELS) + 2 * self.key_size
 
 
 def link_actors(logits: FloatArray, mentions: FloatArray, layout: HeadLayout) -> tuple[FloatArray, FloatArray]:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stance.actors import surname
+from stance.names import surname
 from stance.schema import Span
 from stance.text import find_words
 

@@ -84,7 +84,7 @@ def _main(version: Annotated[bool, typer.Option("--version", help="Show the vers
 
 
 @app.command()
-def check(data: DataOption = [CORPUS]) -> None:  # noqa: B006  (Typer reads the default, nothing changes it)
+def check(data: DataOption = [CORPUS]) -> None:
     """Check every record and split; each fault is told as file:line with the value received.
 
     Example: train check --data my-labels.jsonl
@@ -107,7 +107,7 @@ def check(data: DataOption = [CORPUS]) -> None:  # noqa: B006  (Typer reads the 
 
 
 @app.command()
-def split(data: DataOption = [CORPUS]) -> None:  # noqa: B006
+def split(data: DataOption = [CORPUS]) -> None:
     """Give every passage that has no split yet one, for good; twins and near-duplicates stay together.
 
     Example: train split --data data/corpus
@@ -122,7 +122,7 @@ def split(data: DataOption = [CORPUS]) -> None:  # noqa: B006
 
 
 @app.command()
-def baseline(data: DataOption = [CORPUS], name: NameOption = "baseline", models: ModelsOption = Path("models")) -> None:  # noqa: B006
+def baseline(data: DataOption = [CORPUS], name: NameOption = "baseline", models: ModelsOption = Path("models")) -> None:
     """Fit the scikit-learn baseline, compare it with the yardsticks, and write it as a bundle.
 
     Example: train baseline --name baseline
@@ -139,7 +139,7 @@ def baseline(data: DataOption = [CORPUS], name: NameOption = "baseline", models:
 
 @app.command()
 def finetune(
-    data: DataOption = [CORPUS],  # noqa: B006
+    data: DataOption = [CORPUS],
     name: NameOption = "default",
     runs: RunsOption = Path("runs"),
     backbone: BackboneOption = _DEFAULT.backbone,
@@ -168,7 +168,7 @@ def finetune(
 
 @app.command()
 def export(
-    data: DataOption = [CORPUS],  # noqa: B006
+    data: DataOption = [CORPUS],
     name: NameOption = "default",
     models: ModelsOption = Path("models"),
     runs: RunsOption = Path("runs"),
@@ -191,7 +191,7 @@ def export(
 @app.command()
 def evaluate(
     bundle: Annotated[Path, typer.Argument(help="Folder of the bundle.")] = Path("models/default"),
-    data: DataOption = [CORPUS],  # noqa: B006
+    data: DataOption = [CORPUS],
     on: Annotated[str, typer.Option(help="The split: train, dev or test.")] = "test",
     json_output: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
 ) -> None:
@@ -219,8 +219,8 @@ def evaluate(
 
 @app.command()
 def run(
-    data: DataOption = [CORPUS],  # noqa: B006
-    extra: Annotated[list[Path], typer.Option(help="Labels of your own, added to the data.")] = [],  # noqa: B006
+    data: DataOption = [CORPUS],
+    extra: Annotated[list[Path], typer.Option(help="Labels of your own, added to the data.")] = [],
     name: NameOption = "default",
     models: ModelsOption = Path("models"),
     runs: RunsOption = Path("runs"),
@@ -254,7 +254,8 @@ def run(
         )
     _print_rows(metrics["rows"])
     console.print(
-        f"wrote {models / name} in {(time.monotonic() - started) / 60:.1f} min; serve it with: STANCE_BUNDLE={models / name} bentoml serve"
+        f"wrote {models / name} in {(time.monotonic() - started) / 60:.1f} min; "
+        f"serve it with: STANCE_BUNDLE={models / name} bentoml serve"
     )
 
 

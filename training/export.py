@@ -92,7 +92,7 @@ def _export_fp32(model: PreTrainedModel, path: Path) -> None:
     example = tuple(torch.ones((2, 24), dtype=torch.long) for _ in names)
     axes = {0: torch.export.Dim("batch", min=1, max=512), 1: torch.export.Dim("sequence", min=2, max=512)}
     program = torch.onnx.export(
-        _Logits(model),
+        _Logits(model).eval(),
         example,
         input_names=names,
         output_names=["logits"],

@@ -1,7 +1,7 @@
 """Fine-tunes the transformer with the Hugging Face Trainer.
 
-The model is a plain token classifier (:class:`stance.transformer.HeadLayout` names its columns); what is ours is the batch and
-the loss: multi-instance learning on the passage's labels, with the evidence as an auxiliary target.
+The model is a plain token classifier (:class:`stance.transformer.HeadLayout` names its columns); what is ours is
+the batch and the loss: multi-instance learning on the passage's labels, with the evidence as an auxiliary target.
 """
 
 from __future__ import annotations
@@ -181,8 +181,8 @@ def _tags(offsets: np.ndarray, passage: Passage) -> np.ndarray:
 class Collator:
     """Pads encoded records into one batch of tensors.
 
-    ``labels`` is a dictionary: ``index`` ``(records, 1 + tokens)`` points from a record's tokens (row 0: its first ``[CLS]``) into the flattened
-    windows; ``mentions`` and ``evidence`` are ``(records, actors, 1 + tokens)``; ``tags`` and ``mask``
+    ``labels`` is a dictionary: ``index`` ``(records, 1 + tokens)`` points from a record's tokens (row 0: its first
+    ``[CLS]``) into the flattened windows; ``mentions`` and ``evidence`` are ``(records, actors, 1 + tokens)``; ``tags`` and ``mask``
     ``(records, 1 + tokens)``; ``stances`` ``(records, actors)``.
     """
 
@@ -190,6 +190,7 @@ class Collator:
     pad_token_id: int
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """One batch; each row holds a record as JSON."""
         encoded = [self.encode(Record.model_validate_json(row["json"])) for row in rows]
         windows = [(number, window) for number, one in enumerate(encoded) for window in one["windows"]]
         width = max(len(window.input_ids) for _, window in windows)
@@ -257,6 +258,7 @@ class StanceLoss:
         self._layout = HeadLayout(config.key_size)
 
     def __call__(self, outputs: Any, labels: dict[str, torch.Tensor], num_items_in_batch: Any = None) -> torch.Tensor:
+        """The batch's loss, by the signature that the Trainer asks for."""
         config = self._config
         linked = link(outputs["logits"], labels, self._layout)
         known = labels["stances"] != _IGNORE

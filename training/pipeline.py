@@ -52,10 +52,12 @@ class Data:
 
     @property
     def lexicon(self) -> Lexicon:
+        """The listed actors."""
         return Lexicon(parse_actors(self.actors))
 
     @property
     def known(self) -> list[Process]:
+        """The known processes."""
         return parse_processes(self.processes)
 
 

@@ -38,7 +38,7 @@ def near_duplicates(texts: Sequence[str]) -> list[tuple[int, int, float]]:
 
 
 def assign_splits(located: Sequence[Located]) -> dict[str, Split]:
-    """A split for every passage: the one that it, its twin or a near-duplicate has, else one drawn by a hash of its id."""
+    """A split for every passage: that of its twin or a near-duplicate, else one drawn by a hash of its id."""
     texts = {one.record.passage: one.record.text for one in located}
     fixed = {one.record.passage: one.record.split for one in located if one.record.split is not None}
     passages = list(texts)
