@@ -280,7 +280,7 @@ def first_fault(faults: list[dict[str, Any]]) -> ErrorOut:
 
 
 #: Names that pydantic puts into the place of a fault for the arms of a union.
-_UNION_ARMS = frozenset(("NamedActor", "NamedProcess", "root"))
+_UNION_ARMS = frozenset(("NamedActor", "NamedProcess", "constrained-str"))
 
 
 def _phrase(status: int) -> str:

@@ -58,7 +58,7 @@ except BundleError as problem:
     sys.exit(f"stance: {problem}")
 
 
-@bentoml.service(name="stance", workers=1, traffic={"timeout": None}, metrics={"enabled": False})
+@bentoml.service(name="stance", workers=1, traffic={"timeout": 86_400}, metrics={"enabled": False})
 class StanceService:
     """Actors' stances toward a peace process."""
 
@@ -81,7 +81,7 @@ class StanceService:
         """Say the same for up to 64 documents; each has its own result or error."""
         return BatchResponse(results=[self._one(document) for document in request.documents])
 
-    def _one(self, document: dict[str, object]) -> ClassifyResponse | ErrorResponse:
+    def _one(self, document: object) -> ClassifyResponse | ErrorResponse:
         try:
             return self._classify(ClassifyRequest.model_validate(document))
         except ValidationError as error:

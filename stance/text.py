@@ -19,6 +19,8 @@ _BREAK = re.compile(r"""[.!?…]+["'”’»)\]]*(?=\s)|\n\s*\n|\n""")
 _LAST_WORD = re.compile(r"([^\W\d_]+)\.$")
 _INITIALS = re.compile(r"(?:^|[\s(\"“])(?:[^\W\d_]\.)+$")
 _OPENING = re.compile(r"""\s*["'“‘«(\[]*(\S)""")
+#: Letters that transliterations use as apostrophes.
+_MODIFIERS = frozenset("ʹʻʼʽʾʿˈ")
 _WORD = re.compile(r"[^\W_]+(?:['’`´][^\W_]+)*")
 
 
@@ -86,4 +88,4 @@ def normalise(word: str) -> str:
     if word.isascii() and word.isalnum():
         return word.lower()
     decomposed = unicodedata.normalize("NFKD", word)
-    return "".join(char for char in decomposed if char.isalnum()).casefold()
+    return "".join(char for char in decomposed if char.isalnum() and char not in _MODIFIERS).casefold()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,15 +92,17 @@ def _export_fp32(model: PreTrainedModel, path: Path) -> None:
     model.set_attn_implementation("eager")
     example = tuple(torch.ones((2, 24), dtype=torch.long) for _ in names)
     axes = {0: torch.export.Dim("batch", min=1, max=512), 1: torch.export.Dim("sequence", min=2, max=512)}
-    program = torch.onnx.export(
-        _Logits(model).eval(),
-        example,
-        input_names=names,
-        output_names=["logits"],
-        dynamic_shapes=tuple(axes for _ in names),
-        dynamo=True,
-        verbose=False,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's own deprecations, nothing that a caller could mend
+        program = torch.onnx.export(
+            _Logits(model).eval(),
+            example,
+            input_names=names,
+            output_names=["logits"],
+            dynamic_shapes=tuple(axes for _ in names),
+            dynamo=True,
+            verbose=False,
+        )
     if program is None:
         raise ParityError("torch.onnx.export gave no program")
     program.save(str(path), external_data=False)

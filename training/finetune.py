@@ -181,9 +181,9 @@ def _tags(offsets: np.ndarray, passage: Passage) -> np.ndarray:
 class Collator:
     """Pads encoded records into one batch of tensors.
 
-    ``labels`` is a dictionary: ``index`` ``(records, 1 + tokens)`` points from a record's tokens (row 0: its first
-    ``[CLS]``) into the flattened windows; ``mentions`` and ``evidence`` are ``(records, actors, 1 + tokens)``; ``tags`` and ``mask``
-    ``(records, 1 + tokens)``; ``stances`` ``(records, actors)``.
+    ``labels`` is a dictionary. ``index`` ``(records, 1 + tokens)`` points from a record's tokens (row 0: its first
+    ``[CLS]``) into the flattened windows; ``mentions`` and ``evidence`` are ``(records, actors, 1 + tokens)``;
+    ``tags`` and ``mask`` ``(records, 1 + tokens)``; ``stances`` ``(records, actors)``.
     """
 
     encode: Callable[[Record], dict[str, Any]]

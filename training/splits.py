@@ -86,7 +86,7 @@ def split_faults(located: Sequence[Located]) -> list[str]:
     """Passages without a split, and near-duplicates that lie in different ones."""
     faults = [f"{one}: split: none yet; run `train split`" for one in located if one.record.split is None]
     first: Mapping[str, Located] = {one.record.passage: one for one in reversed(located)}
-    ones = list(first.values())
+    ones = sorted(first.values(), key=lambda one: (str(one.path), one.line))
     for left, right, similarity in near_duplicates([one.record.text for one in ones]):
         a, b = ones[left], ones[right]
         if a.record.split != b.record.split:

@@ -1,0 +1,96 @@
+"""Tiny, real models made on the spot: a two-layer BERT with a vocabulary of the corpus, exported and bundled."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("BENTOML_DO_NOT_TRACK", "true")
+
+ROOT = Path(__file__).resolve().parent.parent
+CORPUS = ROOT / "data" / "corpus"
+
+
+@pytest.fixture(scope="session")
+def small_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """About ninety records of the corpus, some in every split."""
+    wanted = {"train": 60, "dev": 16, "test": 16}
+    lines = []
+    for path in sorted(CORPUS.glob("*.jsonl")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            record = json.loads(line)
+            if wanted.get(record.get("split"), 0) and not record["id"].endswith("b") and len(record["text"]) < 900:
+                wanted[record["split"]] -= 1
+                lines.append(line)
+    folder = tmp_path_factory.mktemp("corpus")
+    (folder / "small.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_backbone(tmp_path_factory: pytest.TempPathFactory, small_corpus: Path) -> Path:
+    """A backbone with random weights, as a folder that transformers loads."""
+    from tokenizers import BertWordPieceTokenizer
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    folder = tmp_path_factory.mktemp("backbone")
+    texts = [json.loads(line)["text"] for line in (small_corpus / "small.jsonl").read_text().splitlines()]
+    trained = BertWordPieceTokenizer(lowercase=True)
+    trained.train_from_iterator(texts, vocab_size=800, show_progress=False)
+    tokenizer = BertTokenizerFast(tokenizer_object=trained._tokenizer)
+    tokenizer.save_pretrained(folder)
+    config = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=512,
+    )
+    BertModel(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory, small_corpus: Path, tiny_backbone: Path) -> Path:
+    """A bundle that the whole pipeline made from the tiny backbone; its labels mean nothing."""
+    from training import pipeline
+    from training.config import TrainingConfig
+
+    folder = tmp_path_factory.mktemp("made")
+    config = TrainingConfig(backbone=str(tiny_backbone), epochs=1.0, learning_rate=1e-3, key_size=8)
+    data = pipeline.load_data([small_corpus])
+    pipeline.run(
+        data, config, name="tiny", models=folder / "models", runs=folder / "runs", min_agreement=0.5, progress=False
+    )
+    return folder / "models" / "tiny"
+
+
+@pytest.fixture
+def write_records(tmp_path: Path) -> Callable[..., Path]:
+    """Writes records, each a change of a sound one, to a file."""
+
+    def write(*changes: dict[str, object], name: str = "records.jsonl") -> Path:
+        path = tmp_path / name
+        path.write_text("".join(json.dumps({**SOUND, "id": f"t-{n}", **one}) + "\n" for n, one in enumerate(changes)))
+        return path
+
+    return write
+
+
+SOUND: dict[str, object] = {
+    "id": "t-0",
+    "register": "wire",
+    "process": "Sochi congress",
+    "text": "Turkey will send a delegation to Sochi. The Delta Council stayed away.",
+    "tags": ["background"],
+    "split": "train",
+    "actors": [
+        {"actor": "Turkey", "mentions": ["Turkey"], "label": "support", "evidence": ["will send a delegation"]},
+        {"actor": "Delta Council", "mentions": ["Delta Council"], "label": "boycott", "evidence": ["stayed away"]},
+    ],
+}

@@ -1,0 +1,337 @@
+"""The contract, held against a real server in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SEED = (ROOT / "seeds" / "000_bf9ec2e30b3d9496.txt").read_text(encoding="utf-8")
+TEXT = "Turkey will come to Sochi. The Higher Negotiations Committee will not."
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@contextmanager
+def serve(bundle: Path, **environment: str) -> Iterator[httpx.Client]:
+    port = free_port()
+    code = "from bentoml_cli.cli import cli; cli()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, "serve", "--host", "127.0.0.1", "--port", str(port)],
+        cwd=ROOT,
+        env={**os.environ, "STANCE_BUNDLE": str(bundle), **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            wait_until_ready(client, process)
+            yield client
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def wait_until_ready(client: httpx.Client, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(300):
+        assert process.poll() is None, "the server ended"
+        try:
+            if client.get("/readyz").status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
+    raise AssertionError("the server did not get ready")
+
+
+@pytest.fixture(scope="module")
+def client(tiny_bundle: Path) -> Iterator[httpx.Client]:
+    with serve(tiny_bundle) as one:
+        yield one
+
+
+def test_an_answer_has_the_shape_of_the_contract(client: httpx.Client) -> None:
+    asked = {"text": SEED, "id": "s", "date": "2018-01-31", "title": "Sochi"}
+    answer = client.post("/classify", json=asked)
+    assert answer.status_code == 200
+    body = answer.json()
+    assert list(body) == ["id", "title", "date", "process", "model", "actors", "warnings"]
+    assert (body["id"], body["date"], body["title"]) == ("s", "2018-01-31", "Sochi")
+    assert body["process"] == {"key": "sochi", "name": "Sochi process"}
+    assert body["model"]["name"] == "tiny"
+    names = [actor["actor"] for actor in body["actors"]]
+    assert {"Higher Negotiations Committee", "Russia", "Sergey Lavrov", "Alexander Lavrentyev"} <= set(names)
+    for actor in body["actors"]:
+        assert list(actor) == ["actor", "id", "stance", "probabilities", "plausible", "mentions", "evidence"]
+        assert list(actor["probabilities"]) == ["support", "boycott", "conditional", "none"]
+        for place in [*actor["mentions"], *actor["evidence"]]:
+            assert SEED[place["start"] : place["end"]] == place["text"]
+
+
+def test_actors_and_a_process_of_ones_own(client: httpx.Client) -> None:
+    asked = {
+        "text": TEXT,
+        "actors": ["HNC", {"name": "Ankara government", "aliases": ["Turkey"]}, "Nobody"],
+        "process": {"name": "Black Sea talks", "aliases": ["Sochi"]},
+    }
+    body = client.post("/classify", json=asked).json()
+    assert [actor["actor"] for actor in body["actors"]] == ["HNC", "Ankara government", "Nobody"]
+    assert body["actors"][1]["mentions"] == [{"start": 0, "end": 6, "text": "Turkey"}]
+    assert body["process"] == {"key": "", "name": "Black Sea talks"}
+    assert [warning["code"] for warning in body["warnings"]] == ["actor_not_found"]
+
+
+REFUSALS = {
+    "no json": ({"content": b"{"}, 400, "invalid_request", None),
+    "no object": ({"content": b"[]"}, 400, "invalid_request", None),
+    "no text": ({"json": {}}, 400, "invalid_request", "text"),
+    "empty text": ({"json": {"text": ""}}, 400, "invalid_request", "text"),
+    "blank text": ({"json": {"text": "  "}}, 400, "empty_text", "text"),
+    "text of another type": ({"json": {"text": 5}}, 400, "invalid_request", "text"),
+    "long text": ({"json": {"text": "x" * 50_001}}, 400, "invalid_request", "text"),
+    "unknown key": ({"json": {"text": "x", "lang": "en"}}, 400, "invalid_request", "lang"),
+    "unknown process": ({"json": {"text": "x", "process": "oslo"}}, 400, "unknown_process", "process"),
+    "nameless process": ({"json": {"text": "x", "process": {"name": " "}}}, 400, "invalid_request", "process.name"),
+    "long process": (
+        {"json": {"text": "x", "process": {"name": "@ " * 99}}},
+        400,
+        "process_name_too_long",
+        "process.name",
+    ),
+    "51 actors": ({"json": {"text": "x", "actors": ["a"] * 51}}, 400, "invalid_request", "actors"),
+    "nameless actor": ({"json": {"text": "x", "actors": ["a", {"aliases": []}]}}, 400, "invalid_request", "actors.1"),
+    "bad date": ({"json": {"text": "x", "date": "yesterday"}}, 400, "invalid_request", "date"),
+    "lone surrogate": ({"content": b'{"text": "\\ud800"}'}, 400, "invalid_request", None),
+    "xml": ({"content": b"<a/>", "headers": {"Content-Type": "text/xml"}}, 415, "unsupported_media_type", None),
+    "form": ({"data": {"text": "x"}}, 415, "unsupported_media_type", None),
+    "multipart": (
+        {"content": b"x", "headers": {"Content-Type": "multipart/form-data"}},
+        415,
+        "unsupported_media_type",
+        None,
+    ),
+    "pickle": (
+        {"content": b"x", "headers": {"Content-Type": "application/vnd.bentoml+pickle"}},
+        415,
+        "unsupported_media_type",
+        None,
+    ),
+    "gzip": ({"content": b"x", "headers": {"Content-Encoding": "gzip"}}, 415, "unsupported_media_type", None),
+    "large body": ({"content": b" " * (1 << 21)}, 413, "body_too_large", None),
+    "large chunked body": ({"content": iter([b" " * 65536] * 32)}, 413, "body_too_large", None),
+}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_every_refusal_has_one_shape(client: httpx.Client, name: str) -> None:
+    given, status, code, field = REFUSALS[name]
+    headers = {"Content-Type": "application/json", **given.get("headers", {})}
+    if "data" in given:
+        headers = {}
+    answer = client.post("/classify", **{**given, "headers": headers})
+    check_refusal(answer, status, code)
+    told = answer.json()["error"]["field"]
+    assert told == field or (field is not None and str(told).startswith(field))
+
+
+def check_refusal(answer: httpx.Response, status: int, code: str) -> None:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/json"
+    assert list(answer.json()) == ["error"]
+    error = answer.json()["error"]
+    assert list(error) == ["code", "message", "field"]
+    assert error["code"] == code
+    assert error["message"]
+
+
+@pytest.mark.parametrize("path", ["/nope", "/classify/x", "/static_content/index.css", "/../etc/passwd"])
+def test_unknown_paths(client: httpx.Client, path: str) -> None:
+    check_refusal(client.get(path), 404, "not_found")
+    check_refusal(client.post(path, json={}), 404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/classify"), ("PUT", "/classify/batch"), ("POST", "/livez"), ("DELETE", "/")]
+)
+def test_other_methods(client: httpx.Client, method: str, path: str) -> None:
+    check_refusal(client.request(method, path), 405, "method_not_allowed")
+
+
+def test_a_bad_document_costs_the_others_nothing(client: httpx.Client) -> None:
+    documents = [
+        {"text": TEXT, "id": "a"},
+        {"text": ""},
+        5,
+        {"text": "x", "process": "oslo"},
+        {"text": TEXT, "id": "b"},
+    ]
+    results = client.post("/classify/batch", json={"documents": documents}).json()["results"]
+    assert [result.get("id") for result in results] == ["a", None, None, None, "b"]
+    assert [result["error"]["code"] for result in results[1:4]] == [
+        "invalid_request",
+        "invalid_request",
+        "unknown_process",
+    ]
+    assert (
+        results[0]["actors"] == results[4]["actors"] == client.post("/classify", json={"text": TEXT}).json()["actors"]
+    )
+
+
+@pytest.mark.parametrize("count", [0, 65])
+def test_batch_bounds(client: httpx.Client, count: int) -> None:
+    answer = client.post("/classify/batch", json={"documents": [{"text": "x"}] * count})
+    check_refusal(answer, 400, "invalid_request")
+    assert answer.json()["error"]["field"] == "documents"
+
+
+def test_probes_and_pages(client: httpx.Client) -> None:
+    for path in ("/livez", "/readyz", "/metrics", "/docs.json", "/version", "/"):
+        assert client.get(path).status_code == 200, path
+    page = client.get("/")
+    assert "//" not in re.sub(r"localhost:\d+", "", page.text.replace("<!doctype", ""))
+    assert page.headers["content-security-policy"] == "default-src 'self'"
+    assert {"/classify", "/classify/batch"} <= set(client.get("/docs.json").json()["paths"])
+
+
+def test_unknown_paths_do_not_grow_the_metrics(client: httpx.Client) -> None:
+    client.get("/first-unknown")
+    before = len(client.get("/metrics").text.splitlines())
+    for number in range(300):
+        client.get(f"/unknown-{number}")
+    assert len(client.get("/metrics").text.splitlines()) <= before + 2
+    assert 'path="unknown",status="404"' in client.get("/metrics").text
+
+
+def test_no_torch_in_the_process(client: httpx.Client) -> None:
+    client.post("/classify", json={"text": TEXT})
+    port = client.base_url.port
+    workers = [path for path in Path("/proc").glob("[0-9]*") if f"{port}" in read(path / "cmdline")]
+    assert workers
+    for worker in workers:
+        assert "libtorch" not in read(worker / "maps")
+
+
+def read(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def test_many_at_once_get_the_answers_of_one(client: httpx.Client) -> None:
+    alone = client.post("/classify", json={"text": TEXT}).json()
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: client.post("/classify", json={"text": TEXT}).json(), range(64)))
+    assert all(answer == alone for answer in answers)
+
+
+def test_past_the_deadline_the_answer_is_504(tiny_bundle: Path) -> None:
+    with serve(tiny_bundle, STANCE_DEADLINE="0.02") as client:
+        check_refusal(
+            client.post("/classify", json={"text": "Turkey came to Sochi. " * 2200}), 504, "deadline_exceeded"
+        )
+        assert client.get("/livez").status_code == 200
+
+
+def test_a_full_queue_answers_429_with_a_time(tiny_bundle: Path) -> None:
+    with serve(tiny_bundle, STANCE_MAX_PENDING="60000") as client, ThreadPoolExecutor(12) as pool:
+        text = {"text": "Turkey came to Sochi. " * 2200}
+        answers = list(pool.map(lambda _: client.post("/classify", json=text), range(24)))
+        assert client.post("/classify", json={"text": TEXT}).status_code == 200
+    assert {answer.status_code for answer in answers} == {200, 429}
+    for answer in answers:
+        if answer.status_code == 429:
+            check_refusal(answer, 429, "too_many_requests")
+            assert int(answer.headers["retry-after"]) >= 1
+
+
+def test_a_body_that_trickles_in_is_let_go(tiny_bundle: Path) -> None:
+    def slow() -> Iterator[bytes]:
+        yield b"{"
+        time.sleep(2)
+        yield b"}"
+
+    with serve(tiny_bundle, STANCE_BODY_TIMEOUT="0.5") as client:
+        answer = client.post("/classify", content=slow(), headers={"Content-Type": "application/json"})
+    check_refusal(answer, 408, "request_timeout")
+
+
+def test_without_a_bundle_one_line_names_the_command(tmp_path: Path) -> None:
+    code = "from bentoml_cli.cli import cli; cli()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "serve", "--port", str(free_port())],
+        cwd=ROOT,
+        env={**os.environ, "STANCE_BUNDLE": str(tmp_path / "none")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode != 0
+    lines = [line for line in (done.stdout + done.stderr).splitlines() if "train run" in line]
+    assert lines == [f"stance: no bundle in {tmp_path / 'none'}: make one with `train run --name none`"]
+    assert "Traceback" not in done.stderr
+
+
+def test_refusals_do_not_quote_the_text_in_the_log(tiny_bundle: Path, tmp_path: Path) -> None:
+    port = free_port()
+    log = tmp_path / "log"
+    code = "from bentoml_cli.cli import cli; cli()"
+    with log.open("w") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, "serve", "--host", "127.0.0.1", "--port", str(port)],
+            cwd=ROOT,
+            env={**os.environ, "STANCE_BUNDLE": str(tiny_bundle)},
+            stdout=stream,
+            stderr=stream,
+        )
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+                wait_until_ready(client, process)
+                client.post("/classify", json={"text": "sesame street", "oops": 1})
+                client.post("/classify", json={"text": "sesame street", "process": "oslo"})
+                client.post("/classify", json={"text": "sesame street"})
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+    text = log.read_text()
+    assert "POST" in text
+    assert "sesame" not in text
+    assert "Traceback" not in text
+
+
+def test_the_released_bundle_reads_the_seed_article() -> None:
+    """What the product promises of its seed; the gold labels lie beside it."""
+    from stance.bundle import load_bundle
+    from stance.classify import classify_document
+    from stance.schema import Document
+
+    bundle = load_bundle(ROOT / "models" / "default")
+    result = classify_document(bundle, Document(SEED, bundle.process("sochi")))
+    stances = {one.actor.name: one.stance for one in result.actors}
+    gold = json.loads((ROOT / "seeds" / "000_bf9ec2e30b3d9496.json").read_text())
+    assert stances["Higher Negotiations Committee"] == stances["People's Protection Units"] == "boycott"
+    assert stances["Sergey Lavrov"] == stances["Alexander Lavrentyev"] == stances["Russia"] == "support"
+    assert stances["Islamic State"] == stances["Kurdistan Workers' Party"] == "none"
+    assert all(one.evidence for one in result.actors if one.stance != "none")
+    known = " ".join(mention for actor in gold["actors"] for mention in actor["mentions"])
+    for one in result.actors:
+        mention = SEED[one.mentions[0].start : one.mentions[0].end]
+        assert mention in SEED
+        if one.stance != "none":
+            assert mention in known, f"{mention} is no actor of the gold labels"

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stance.bundle import Bundle, load_bundle
+from stance.classify import classify_document
+from stance.errors import DeadlineExceeded, DocumentError
+from stance.schema import LABELS, Actor, Classification, Document
+
+
+@pytest.fixture(scope="module")
+def bundle(tiny_bundle: Path) -> Bundle:
+    return load_bundle(tiny_bundle, threads=1)
+
+
+def classify(bundle: Bundle, text: str, *actors: str, process: str = "sochi") -> Classification:
+    given = tuple(Actor(name) for name in actors) or None
+    return classify_document(bundle, Document(text, bundle.process(process), given))
+
+
+def check(result: Classification) -> None:
+    text = result.document.text
+    for one in result.actors:
+        assert one.stance in LABELS
+        assert sum(one.probabilities.values()) == pytest.approx(1, abs=1e-5)
+        assert one.stance == max(one.probabilities, key=lambda label: one.probabilities[label])
+        assert one.stance in one.plausible
+        assert bool(one.evidence) == (one.stance != "none")
+        for span in [*one.mentions, *[evidence.span for evidence in one.evidence]]:
+            assert 0 <= span.start < span.end <= len(text)
+
+
+def test_every_actor_asked_for_is_answered(bundle: Bundle) -> None:
+    result = classify(bundle, "Turkey will come to Sochi. The HNC will not.", "HNC", "Turkey", "Delta Council")
+    check(result)
+    assert [one.actor.name for one in result.actors] == ["HNC", "Turkey", "Delta Council"]
+    assert result.actors[0].actor.id == "higher-negotiations-committee"
+    assert result.actors[2].stance == "none"
+    assert result.actors[2].probabilities["none"] == 1
+    assert [(notice.code, "Delta Council" in notice.message) for notice in result.notices] == [
+        ("actor_not_found", True)
+    ]
+
+
+def test_a_text_without_actors_says_so(bundle: Bundle) -> None:
+    result = classify_document(bundle, Document("x", bundle.process("geneva")))
+    assert [notice.code for notice in result.notices] == (["no_actor_found"] if not result.actors else [])
+
+
+@settings(max_examples=150, deadline=None)
+@given(text=st.text(st.characters(), min_size=1, max_size=500))
+def test_any_text_is_answered_or_refused_in_our_own_words(bundle: Bundle, text: str) -> None:
+    try:
+        check(classify_document(bundle, Document(text, bundle.process("sochi"))))
+    except DocumentError as error:
+        assert error.code == "empty_text"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" * 50_000,
+        "Turkey " * 7_000,
+        "\u202eTurkey\u202c " * 4_000,
+        "e\u0301" * 25_000,
+        "\x00" * 50_000,
+        "(" * 50_000,
+        "U.S. " * 10_000,
+    ],
+    ids=["no space", "names", "bidi", "combining", "nul", "brackets", "initials"],
+)
+def test_long_texts_of_any_kind_are_read_whole(bundle: Bundle, text: str) -> None:
+    started = time.monotonic()
+    check(classify_document(bundle, Document(text, bundle.process("sochi"))))
+    assert time.monotonic() - started < 30
+
+
+@pytest.mark.parametrize(
+    ("text", "actors", "code"),
+    [
+        ("", None, "empty_text"),
+        (" \n", None, "empty_text"),
+        ("x" * 50_001, None, "text_too_long"),
+        ("x", 51, "invalid_document"),
+    ],
+)
+def test_bounds(bundle: Bundle, text: str, actors: int | None, code: str) -> None:
+    given = None if actors is None else tuple(Actor(f"A{n}") for n in range(actors))
+    with pytest.raises(DocumentError) as caught:
+        classify_document(bundle, Document(text, bundle.process("sochi"), given))
+    assert caught.value.code == code
+
+
+def test_past_the_deadline_the_work_stops(bundle: Bundle) -> None:
+    with pytest.raises(DeadlineExceeded, match=r"stopped after 0 of \d+ windows"):
+        classify_document(
+            bundle, Document("Turkey came. " * 900, bundle.process("sochi")), deadline=time.monotonic() - 1
+        )

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer
+
+from stance.encoding import Encoder
+from stance.errors import DocumentError
+from stance.schema import Process, Span
+
+SOCHI = Process("sochi", "Sochi process")
+
+
+@pytest.fixture(scope="module")
+def encoder(tiny_bundle: Path) -> Encoder:
+    return Encoder(Tokenizer.from_file(str(tiny_bundle / "tokenizer.json")), max_length=48, context=12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(text=st.text(st.characters(codec="utf-8"), max_size=600))
+def test_every_token_is_in_exactly_one_window(encoder: Encoder, text: str) -> None:
+    encoding = encoder.encode(text, SOCHI)
+    assert sum(window.count for window in encoding.windows) == len(encoding.offsets)
+    assert all(len(window.input_ids) <= 48 for window in encoding.windows)
+    assert all(len(window.input_ids) == len(window.token_type_ids) for window in encoding.windows)
+    own = [window.input_ids[window.first : window.first + window.count] for window in encoding.windows]
+    alone = encoder.encode(text, SOCHI)
+    assert np.array_equal(
+        np.concatenate(own), np.concatenate([w.input_ids[w.first : w.first + w.count] for w in alone.windows])
+    )
+
+
+def test_windows_break_between_sentences(encoder: Encoder) -> None:
+    text = " ".join(f"Delegation number {n} said that it would come." for n in range(12))
+    encoding = encoder.encode(text, SOCHI)
+    assert len(encoding.windows) > 2
+    starts = np.cumsum([0, *[window.count for window in encoding.windows]])[:-1]
+    assert all(text[encoding.offsets[start][0] :].startswith("Delegation") for start in starts)
+
+
+def test_later_windows_open_with_context(encoder: Encoder) -> None:
+    encoding = encoder.encode("Turkey came. " * 40, SOCHI)
+    heads = {window.first for window in encoding.windows[1:]}
+    assert all(head > encoding.windows[0].first for head in heads)
+
+
+def test_a_word_longer_than_a_window_is_not_lost(encoder: Encoder) -> None:
+    encoding = encoder.encode("Turkey " + "x" * 5000 + " Russia", SOCHI)
+    assert encoding.offsets[-1].tolist()[1] == 7 + 5000 + 1 + 6
+
+
+def test_lone_surrogates_are_read_and_offsets_stay(encoder: Encoder) -> None:
+    text = "\ud800 Turkey came"
+    encoding = encoder.encode(text, SOCHI)
+    first, last = encoding.token_range(Span(2, 8))
+    assert text[encoding.offsets[first][0] : encoding.offsets[last - 1][1]] == "Turkey"
+
+
+def test_a_process_name_may_not_fill_the_window(encoder: Encoder) -> None:
+    with pytest.raises(DocumentError, match="at most 22 are allowed") as caught:
+        encoder.encode("Turkey came.", Process("", "peace talks " * 30))
+    assert caught.value.field == "process.name"

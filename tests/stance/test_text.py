@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stance.text import find_sentences, find_words, normalise
+
+
+def sentences(text: str) -> list[str]:
+    return [text[span.start : span.end] for span in find_sentences(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("He came. She left.", ["He came.", "She left."]),
+        ("Gen. Ahmad al-Ali met Mr. Lavrov. They spoke.", ["Gen. Ahmad al-Ali met Mr. Lavrov.", "They spoke."]),
+        ("The U.S. delegation stayed. It left.", ["The U.S. delegation stayed.", "It left."]),
+        ('"Will you come?" he asked. No.', ['"Will you come?" he asked.', "No."]),
+        ("He said: “We will not go.” Then he left.", ["He said: “We will not go.”", "Then he left."]),
+        ("Headline without a stop\nThe lead follows.", ["Headline without a stop", "The lead follows."]),
+        ("It cost 3.5 million. Good.", ["It cost 3.5 million.", "Good."]),
+        ("   ", []),
+    ],
+)
+def test_sentences(text: str, expected: list[str]) -> None:
+    assert sentences(text) == expected
+
+
+@given(st.text(max_size=400))
+def test_sentences_are_ordered_stripped_and_cover_every_character(text: str) -> None:
+    spans = find_sentences(text)
+    position = 0
+    for span in spans:
+        assert not text[position : span.start].strip()
+        piece = text[span.start : span.end]
+        assert piece
+        assert piece == piece.strip()
+        position = span.end
+    assert not text[position:].strip()
+
+
+def test_words_leave_the_possessive_out() -> None:
+    assert [word.surface for word in find_words("Turkey's envoy and al-Aridi’s aide")] == [
+        "Turkey",
+        "envoy",
+        "and",
+        "al",
+        "Aridi",
+        "aide",
+    ]
+
+
+@given(st.text(max_size=200))
+def test_word_offsets_are_exact(text: str) -> None:
+    for word in find_words(text):
+        assert text[word.start : word.end] == word.surface
+
+
+@pytest.mark.parametrize(("left", "right"), [("Erdoğan", "ERDOGAN"), ("Türkiye", "turkiye"), ("Ja'afari", "Jaʼafari")])
+def test_spellings_of_one_name_are_equal(left: str, right: str) -> None:
+    assert normalise(left) == normalise(right)

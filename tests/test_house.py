@@ -1,0 +1,69 @@
+"""The rules of the house: imports run one way, serving is light, and what is written twice agrees."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+import stance
+
+ROOT = Path(__file__).resolve().parent.parent
+FORBIDDEN = {
+    "stance": {"training", "serving", "torch", "transformers", "bentoml", "typer", "datasets"},
+    "training": {"serving", "bentoml"},
+    "serving": {"training", "torch", "transformers", "datasets"},
+}
+
+
+def imported(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("room", FORBIDDEN)
+def test_imports_run_one_way(room: str) -> None:
+    files = sorted((ROOT / room).rglob("*.py"))
+    assert files
+    for path in files:
+        assert not imported(path) & FORBIDDEN[room], path
+
+
+def test_importing_the_service_loads_no_torch(tiny_bundle: Path) -> None:
+    code = "import serving.service, sys; print(sorted({'torch', 'transformers', 'sklearn'} & set(sys.modules)))"
+    environment = {**os.environ, "STANCE_BUNDLE": str(tiny_bundle)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
+def test_the_bento_lists_what_the_package_asks_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    bento = yaml.safe_load((ROOT / "bentofile.yaml").read_text())
+    assert bento["python"]["packages"] == project["dependencies"]
+    assert bento["python"]["lock_packages"] is False
+    assert bento["service"] == "serving.service:StanceService"
+
+
+def test_the_lock_pins_everything_and_names_no_host() -> None:
+    lines = [
+        line for line in (ROOT / "requirements.lock").read_text().splitlines() if line and not line.startswith("#")
+    ]
+    assert lines
+    assert all("==" in line and "://" not in line for line in lines)
+
+
+def test_the_version_is_in_the_changelog() -> None:
+    assert f"## {stance.__version__}" in (ROOT / "CHANGELOG.md").read_text()

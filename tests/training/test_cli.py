@@ -1,0 +1,138 @@
+"""The program as a user runs it: in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from stance.bundle import load_bundle, verify_bundle
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def command(*args: object) -> list[str]:
+    return [sys.executable, "-c", "from training.cli import app; app()", *map(str, args)]
+
+
+def train(*args: object, code: int = 0) -> str:
+    done = subprocess.run(command(*args), cwd=ROOT, capture_output=True, text=True, timeout=240)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_check_tells_each_fault_and_fails(write_records: Callable[..., Path]) -> None:
+    path = write_records(
+        {"register": "blog"}, {"split": None, "text": "Turkey will send a delegation. Delta Council stayed away."}
+    )
+    told = train("check", "--data", path, code=1)
+    assert f"{path}:1: register:" in told
+    assert "1 fault(s)" in told
+
+
+def test_check_is_content_with_the_corpus() -> None:
+    assert "no faults" in train("check")
+
+
+def test_help_of_every_command_has_an_example() -> None:
+    for name in ("check", "split", "baseline", "finetune", "export", "evaluate", "run"):
+        assert f"Example: train {name}" in train(name, "--help")
+
+
+def test_the_baseline_is_a_bundle_without_pickle(small_corpus: Path, tmp_path: Path) -> None:
+    told = train("baseline", "--data", small_corpus, "--models", tmp_path, "--name", "base")
+    assert "majority" in told
+    assert "name only" in told
+    bundle = load_bundle(tmp_path / "base")
+    assert bundle.name == "base"
+    assert (tmp_path / "base" / "baseline.skops").is_file()
+    told = train("evaluate", tmp_path / "base", "--data", small_corpus, "--json")
+    assert json.loads(told)["cases"] > 20
+
+
+def test_evaluate_names_the_splits(tiny_bundle: Path) -> None:
+    assert "allowed are train, dev, test" in train("evaluate", tiny_bundle, "--on", "gold", code=2)
+
+
+def test_export_without_a_model_says_what_to_do(tmp_path: Path) -> None:
+    assert "run `train finetune` first" in train("export", "--runs", tmp_path, code=1)
+
+
+@pytest.mark.slow
+def test_killed_in_the_middle_it_leaves_no_bundle_and_goes_on(
+    small_corpus: Path, tiny_backbone: Path, tmp_path: Path
+) -> None:
+    args = [
+        "--data",
+        small_corpus,
+        "--backbone",
+        tiny_backbone,
+        "--models",
+        tmp_path / "models",
+        "--runs",
+        tmp_path / "runs",
+    ]
+    seed = tmp_path / "runs" / "mine" / "seed-13"
+    full = [*args, "--name", "mine", "--epochs", 400]
+    running = subprocess.Popen(command("run", *full), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 120
+        while not list(seed.glob("checkpoints/checkpoint-*/trainer_state.json")) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        os.kill(running.pid, signal.SIGKILL)
+    finally:
+        running.kill()
+        running.wait()
+    assert list(seed.glob("checkpoints/checkpoint-*"))
+    assert not (tmp_path / "models").exists() or not list((tmp_path / "models").iterdir())
+    other = train("run", *args, "--name", "mine", "--epochs", 2, "--resume", code=1)
+    assert "made with other settings or data" in other
+
+
+@pytest.mark.slow
+def test_resume_goes_on_from_the_last_checkpoint(small_corpus: Path, tiny_backbone: Path, tmp_path: Path) -> None:
+    args = [
+        "--data",
+        small_corpus,
+        "--backbone",
+        tiny_backbone,
+        "--runs",
+        tmp_path,
+        "--name",
+        "r",
+        "--epochs",
+        3,
+        "--batch-size",
+        8,
+    ]
+    train("finetune", *args)
+    seed = tmp_path / "r" / "seed-13"
+    last = sorted(seed.glob("checkpoints/checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+    (seed / "done.json").unlink()
+    before = json.loads((last[-2] / "trainer_state.json").read_text())["global_step"]
+    for path in last[-1].iterdir():
+        path.unlink()
+    last[-1].rmdir()
+    train("finetune", *args, "--resume")
+    history = json.loads((seed / "done.json").read_text())["history"]
+    assert [row["epoch"] for row in history if "eval_macro_f1" in row] == [1, 2, 3]
+    assert before == int(last[-2].name.split("-")[1])
+    assert "was done already" in train("finetune", *args, "--resume")
+
+
+def test_the_tiny_bundle_tells_how_it_was_made(tiny_bundle: Path) -> None:
+    metrics = json.loads((tiny_bundle / "metrics.json").read_text())
+    assert set(metrics["rows"]) >= {"transformer, int8 (this bundle)", "transformer, fp32", "majority", "name only"}
+    assert metrics["parity"]["fp32_agreement"] == 1
+    assert 0 <= metrics["test"]["coverage"] <= 1
+    card = (tiny_bundle / "MODEL_CARD.md").read_text()
+    assert "| scikit-learn baseline |" in card
+    assert "(reliability.png)" in card
+    assert verify_bundle(tiny_bundle)

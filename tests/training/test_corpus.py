@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from stance.errors import CorpusError
+from stance.schema import Process
+from training.corpus import ProcessNames, check_records, load_corpus
+
+Write = Callable[..., Path]
+
+
+def faults(path: Path) -> list[str]:
+    with pytest.raises(CorpusError) as caught:
+        load_corpus([path])
+    return caught.value.faults
+
+
+def actor(**change: object) -> dict[str, object]:
+    return {"actor": "Turkey", "mentions": ["Turkey"], "label": "support", "evidence": ["will send"], **change}
+
+
+def test_a_sound_record_is_read(write_records: Write) -> None:
+    (one,) = load_corpus([write_records({})])
+    assert one.record.text_register == "wire"
+    assert [actor.label for actor in one.record.actors] == ["support", "boycott"]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"register": "blog"}, r"register: .*received \"blog\""),
+        ({"split": "held"}, r"split: .*received \"held\""),
+        ({"tags": ["odd"]}, r"tags\.0: .*received \"odd\""),
+        ({"extra": 1}, r"extra: Extra inputs are not permitted; received 1"),
+        ({"id": "a b"}, r"id: .*received \"a b\""),
+        ({"actors": []}, r"actors: .*received \[\]"),
+        ({"actors": [actor(label="maybe")]}, r"actors\.0\.label: .*received \"maybe\""),
+        ({"actors": [actor(mentions=["Ankara"])]}, r"Turkey: mention 'Ankara' is not in the text as whole words"),
+        ({"actors": [actor(mentions=["Turk"])]}, r"Turkey: mention 'Turk' is not in the text as whole words"),
+        ({"actors": [actor(mentions=["It"])]}, r"Turkey: mention 'It' is a pronoun"),
+        ({"actors": [actor(evidence=["came"])]}, r"Turkey: evidence 'came' is not in the text"),
+        ({"actors": [actor(evidence=[])]}, r"Turkey: label 'support' with 0 pieces of evidence"),
+        ({"actors": [actor(label="none")]}, r"Turkey: label 'none' with 1 pieces of evidence"),
+        ({"actors": [actor(label2="none")]}, r"Turkey: label2 'none' without \"ambiguous\": true"),
+        ({"actors": [actor(), actor()]}, r"actors: 'Turkey' is listed 2 times"),
+        ({"actors": [actor(), actor(actor="Ankara")]}, r"Ankara: mention 'Turkey' names 'Turkey' too"),
+    ],
+)
+def test_each_fault_is_told_with_its_place_and_value(
+    write_records: Write, change: dict[str, object], told: str
+) -> None:
+    path = write_records(change)
+    (fault,) = faults(path)
+    assert fault.startswith(f"{path}:1: ")
+    assert re.search(told, fault), fault
+
+
+def test_a_line_that_is_no_json_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "bad.jsonl"
+    path.write_text("{\n")
+    (fault,) = faults(path)
+    assert fault.startswith(f"{path}:1: line: Invalid JSON")
+
+
+def test_twins_share_text_and_split(write_records: Write) -> None:
+    both = faults(
+        write_records(
+            {"id": "x"}, {"id": "xb", "text": "Turkey will send one. Delta Council stayed away.", "split": "dev"}
+        )
+    )
+    assert any("differs from its twin's" in fault for fault in both)
+    assert any("split: received 'dev', its twin" in fault for fault in both)
+
+
+def test_one_id_and_one_text_only_once(write_records: Write) -> None:
+    path = write_records({"id": "x"}, {"id": "x"}, {"id": "y"})
+    told = faults(path)
+    assert any("id: 'x' is used in" in fault for fault in told)
+    assert any("a second process takes the id xb" in fault for fault in told)
+
+
+def test_a_path_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="does not exist"):
+        load_corpus([tmp_path / "no.jsonl"])
+    with pytest.raises(CorpusError, match=r"no \.jsonl files"):
+        load_corpus([tmp_path])
+
+
+def test_the_corpus_is_sound_and_large_enough() -> None:
+    located = load_corpus()
+    assert not check_records(located)
+    assert len({one.record.text for one in located}) >= 1_428
+    assert sum(len(one.record.actors) for one in located) >= 9_164
+
+
+def test_a_process_is_known_by_many_names() -> None:
+    names = ProcessNames([Process("sochi", "Sochi process", ("Syrian Congress of National Dialogue",))])
+    assert names.resolve("the Syrian congress of national dialogue").key == "sochi"
+    assert names.resolve("Sochi process").key == "sochi"
+    assert names.resolve("Doha talks") == Process("", "Doha talks")
+
+
+def test_every_line_is_canonical_json() -> None:
+    from training.corpus import CORPUS
+
+    for path in sorted(CORPUS.glob("*.jsonl")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            assert line == json.dumps(json.loads(line), ensure_ascii=False), path

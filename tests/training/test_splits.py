@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from training.corpus import load_corpus
+from training.splits import assign_splits, near_duplicates, split_faults, write_splits
+
+TEXT = (
+    "Turkey will send a delegation to Sochi on Monday, officials said. The Delta Council stayed away from the talks {}."
+)
+
+
+def test_every_passage_of_the_corpus_has_a_split_and_no_near_duplicate_crosses() -> None:
+    assert split_faults(load_corpus()) == []
+
+
+def test_near_duplicates_are_found() -> None:
+    texts = [TEXT.format("again"), TEXT.format("once more"), "Nothing of the sort was ever said by anyone in Geneva."]
+    assert [pair[:2] for pair in near_duplicates(texts)] == [(0, 1)]
+
+
+def test_twins_and_near_duplicates_stay_together(write_records: Callable[..., Path]) -> None:
+    changes = [{"id": f"p{n}", "text": TEXT.format("again " * n), "split": None} for n in range(8)]
+    changes.append({"id": "p0b", "text": TEXT.format(""), "split": None})
+    located = load_corpus([write_records(*changes)])
+    splits = assign_splits(located)
+    assert len(set(splits.values())) == 1
+
+
+def test_a_split_once_given_stays(write_records: Callable[..., Path]) -> None:
+    path = write_records({"id": "a", "split": "test"}, {"id": "b", "text": TEXT.format("b"), "split": None})
+    located = load_corpus([path])
+    assert write_splits(located, assign_splits(located)) == 1
+    again = load_corpus([path])
+    assert again[0].record.split == "test"
+    assert again[1].record.split is not None
+    assert write_splits(again, assign_splits(again)) == 0
+
+
+def test_a_near_duplicate_across_splits_is_told(write_records: Callable[..., Path]) -> None:
+    path = write_records(
+        {"id": "a", "text": TEXT.format("again"), "split": "train"},
+        {"id": "b", "text": TEXT.format("once"), "split": "test"},
+    )
+    (fault,) = split_faults(load_corpus([path]))
+    assert "in split 'train' and that in 'test'" in fault
+
+
+@pytest.mark.parametrize("split", ["dev", "test"])
+def test_held_out_parts_are_large_enough(split: str) -> None:
+    located = load_corpus()
+    share = sum(one.record.split == split for one in located) / len(located)
+    assert 0.05 < share < 0.12
