@@ -21,7 +21,7 @@ from rich.table import Table
 from stance import __version__
 from stance.errors import CorpusError, StanceError
 from training.config import TrainingConfig, quick
-from training.corpus import CORPUS, SPLITS, load_corpus
+from training.corpus import CORPUS, GOLD, SPLITS, load_corpus
 
 app = typer.Typer(
     help="Make stance models: check the data, train, evaluate, export.", no_args_is_help=True, add_completion=True
@@ -119,6 +119,23 @@ def split(data: DataOption = [CORPUS]) -> None:
         located = load_corpus(data)
         changed = write_splits(located, assign_splits(located))
     console.print(f"{changed} record(s) were given a split")
+
+
+@app.command()
+def agreement(data: DataOption = [GOLD]) -> None:
+    """Tell how far the blind readers of gold labels agree: raw, and Cohen's kappa by label.
+
+    Example: train agreement --data data/gold
+    """
+    _prepare()
+    from training.agreement import measure_agreement
+
+    with _told():
+        measured = measure_agreement(load_corpus(data))
+    table = Table("label", "kappa", title=f"{measured.cases} actors read twice, {100 * measured.raw:.1f}% alike")
+    for label, kappa in {"all": measured.kappa, **measured.by_label}.items():
+        table.add_row(label, f"{kappa:.3f}")
+    console.print(table)
 
 
 @app.command()

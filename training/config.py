@@ -19,6 +19,7 @@ class TrainingConfig:
         key_size: width of the keys and queries that link actors to their cues.
         epochs: passes over the training records.
         learning_rate: peak, after warm-up; it falls linearly to zero.
+        head_rate: the fresh head learns this many times as fast as the backbone.
         batch_size: records in a step.
         swap_rate: share of the actors whose names are replaced by others at each sight of a record.
         process_rate: share of the sights at which a known process goes by its canonical name.
@@ -35,6 +36,7 @@ class TrainingConfig:
     key_size: int = 64
     epochs: float = 8.0
     learning_rate: float = 2e-4
+    head_rate: float = 5.0
     batch_size: int = 16
     dropout: float = 0.1
     swap_rate: float = 0.4

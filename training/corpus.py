@@ -18,6 +18,7 @@ from stance.schema import Actor, Process
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 CORPUS = DATA / "corpus"
+GOLD = DATA / "gold"
 
 Label = Literal["support", "boycott", "conditional", "none"]
 Split = Literal["train", "dev", "test"]
@@ -64,7 +65,10 @@ class _Strict(BaseModel):
 
 
 class LabelledActor(_Strict):
-    """One actor of a record: the strings that name it, its label, and the strings that show it."""
+    """One actor of a record: the strings that name it, its label, and the strings that show it.
+
+    ``readings`` are the labels of gold's blind readers, before differences were settled.
+    """
 
     actor: str = Field(min_length=1)
     mentions: tuple[str, ...] = Field(min_length=1)
@@ -72,6 +76,15 @@ class LabelledActor(_Strict):
     evidence: tuple[str, ...] = ()
     ambiguous: bool = False
     label2: Label | None = None
+    readings: tuple[Label, ...] = ()
+
+
+class Source(_Strict):
+    """The report that a gold item retells."""
+
+    url: str = Field(pattern="^https?://")
+    outlet: str
+    date: str
 
 
 class Record(_Strict):
@@ -81,9 +94,11 @@ class Record(_Strict):
     text_register: Register = Field(alias="register")
     process: str = Field(min_length=1)
     text: str = Field(min_length=1)
-    actors: tuple[LabelledActor, ...] = Field(min_length=1)
+    actors: tuple[LabelledActor, ...]
     tags: tuple[Tag, ...] = ()
     split: Split | None = None
+    event: str | None = None
+    source: Source | None = None
 
     @property
     def passage(self) -> str:
@@ -177,6 +192,8 @@ def check_records(located: Iterable[Located]) -> list[str]:
 
 
 def _actor_faults(record: Record) -> Iterator[str]:
+    if not record.actors:
+        yield "actors: none is listed; received []"
     owners: dict[str, str] = {}
     for name, count in Counter(one.actor for one in record.actors).items():
         if count > 1:

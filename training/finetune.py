@@ -331,7 +331,7 @@ def finetune(
         eval_collator=Collator(RecordEncoder(encoder, lexicon, processes, config), int(tokenizer.pad_token_id or 0)),
         compute_loss_func=StanceLoss(config),
         compute_metrics=_compute_metrics,
-        layout=HeadLayout(config.key_size),
+        config=config,
     )
     checkpoint = get_last_checkpoint(str(folder)) if resume and folder.is_dir() else None
     trainer.train(resume_from_checkpoint=checkpoint)
@@ -378,11 +378,25 @@ def _arguments(config: TrainingConfig, folder: Path, *, progress: bool) -> Train
 class _Trainer(Trainer):
     """The Trainer with a collator of its own for evaluation, and predictions that are stances, not tokens."""
 
-    def __init__(self, *, eval_collator: Collator, layout: HeadLayout, **kwargs: Any) -> None:
+    def __init__(self, *, eval_collator: Collator, config: TrainingConfig, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._train_collator = self.data_collator
         self._eval_collator = eval_collator
-        self._layout = layout
+        self._config = config
+        self._layout = HeadLayout(config.key_size)
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """AdamW with a faster head, and no decay of biases and norms."""
+        if self.optimizer is None:
+            rate, decay = self.args.learning_rate, self.args.weight_decay
+            groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
+            for name, parameter in self.model.named_parameters():
+                own_rate = rate * self._config.head_rate if name.startswith("classifier.") else rate
+                groups.setdefault((own_rate, decay if parameter.ndim > 1 else 0.0), []).append(parameter)
+            self.optimizer = torch.optim.AdamW(
+                [{"params": one, "lr": lr, "weight_decay": wd} for (lr, wd), one in groups.items()], fused=True
+            )
+        return self.optimizer
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
         self.data_collator = self._eval_collator

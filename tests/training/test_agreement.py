@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from training.agreement import measure_agreement
+from training.corpus import GOLD, load_corpus
+from training.splits import split_faults
+
+
+def read(actor: str, mention: str, label: str, *readings: str) -> dict[str, object]:
+    evidence = [] if label == "none" else ["will send"]
+    return {"actor": actor, "mentions": [mention], "label": label, "evidence": evidence, "readings": readings}
+
+
+def test_agreement_counts_both_readings(write_records: Callable[..., Path]) -> None:
+    actors = [read("Turkey", "Turkey", "support", "support", "support"), read("DC", "Delta Council", "none", "none", "support")]
+    measured = measure_agreement(load_corpus([write_records({"actors": actors})]))
+    assert (measured.cases, measured.raw) == (2, 0.5)
+    assert measured.kappa == 0
+    assert measured.by_label["support"] == 0
+
+
+def test_without_readings_there_is_nothing_to_measure(write_records: Callable[..., Path]) -> None:
+    with pytest.raises(ValueError, match="no actor has two readings"):
+        measure_agreement(load_corpus([write_records({})]))
+
+
+def test_the_gold_set_is_sound_apart_from_training_and_read_alike() -> None:
+    gold = load_corpus([GOLD])
+    measured = measure_agreement(gold)
+    assert measured.kappa >= 0.85
+    assert all(one.record.source is not None and one.record.event for one in gold)
+    events = {split: {one.record.event for one in gold if one.record.split == split} for split in ("dev", "test")}
+    assert not events["dev"] & events["test"]
+    assert {one.record.split for one in gold} == {"dev", "test"}
+    assert split_faults([*gold, *load_corpus()]) == []
