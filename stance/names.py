@@ -7,14 +7,14 @@ the longest name at each place, so that "Syrian Democratic Council" is never the
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 from stance.schema import Actor, Span
 from stance.text import Word, find_words
 
+#: A name of more words is none.
+MAX_NAME_WORDS = 16
 ARTICLES = frozenset(("the", "a", "an"))
 _PARTICLES = frozenset(
     """
@@ -32,121 +32,232 @@ GENERIC = frozenset(
     process rebels regime republic resistance revolutionary secretariat senate society state states syndicate
     talks team tribunal tribes tribe union united unions wing women youth ahrar ansar faylaq harakat hayat hizb
     jabhat jaish jaysh liwa tahrir tajammu north south east west northern southern eastern western central saudi
-    new free sri republican democratic national foreign general islamic christian ministers ministry
+    new free sri republican democratic national foreign general islamic christian ministers international watch
+    minister prime president cross helmets street coast lobby region rights human africa america asia europe
+    islands island republics amnesty report agreement
     """.split()
 )
+#: Words that stand before a person's surname without being part of the name.
+_TITLES = frozenset(
+    """
+    president minister premier secretary ambassador envoy general colonel major captain brigadier sheikh king
+    prince princess emir sultan mr mrs ms dr sir spokesman spokeswoman spokesperson leader chief commander
+    senator chancellor deputy foreign defence defense state vice mufti patriarch bishop archbishop pope
+    ayatollah mullah haji lord lady then chairman chairwoman director professor judge speaker governor mayor
+    """.split()
+)
+#: Words after which a seat of government is only a place.
 _PLACE_BEFORE = frozenset(
     """
-    in at from to near outside around into via toward towards through of
+    in at from to near outside around into via toward towards through of visit visits visited visiting left
+    leave leaves leaving reached reach greater downtown
     """.split()
 )
-_GAP = re.compile(r"[\s.\-‐‑–’'/&,]{0,3}")
-_DATELINE = re.compile(r"[^\n.]{0,40}?(?:\([\w .]{2,20}\)\s*)?[—–:-]\s")
+#: Nouns that a seat of government only qualifies.
+_PLACE_AFTER = frozenset(
+    """
+    suburbs suburb countryside conference airport talks meeting summit process accord accords agreement round
+    rounds governorate province city region post times statement declaration communique based born format
+    platform track airbase area street
+    """.split()
+)
+#: Abbreviations that are words too; in capitals among capitals they are taken for the word.
+_ALSO_WORDS = frozenset("is who us it".split())
+_GAP = re.compile(r"(?:['’`´][sS]?)?\.?[ \t\u00a0\u202f]{0,2}(?:\n[ \t]*)?[\-‐‑–/&]?[ \t]{0,2}")
+_DATELINE = re.compile(r"\s*(?:\(|/|--|[—–:-]\s)")
 
 
 @dataclass(frozen=True, slots=True)
-class _Name:
-    forms: tuple[str, ...]
+class Name:
+    """One name of one actor.
+
+    Attributes:
+        surfaces: its words as written.
+        actor: the actor's number.
+        is_place: a seat of government, which counts only where it acts.
+        is_person: a single word that names a person.
+    """
+
     surfaces: tuple[str, ...]
     actor: int
-    is_place: bool
-
-    def fits(self, words: Sequence[Word], *, any_case: bool) -> bool:
-        """Whether the case of the words agrees: capitals of the name must be capitals in the text."""
-        return any_case or all(_same_case(own, word.surface) for own, word in zip(self.surfaces, words, strict=True))
+    is_place: bool = False
+    is_person: bool = False
 
 
-def _same_case(own: str, found: str) -> bool:
-    if len(own) > 1 and own.isupper():
-        return found.isupper()
-    return not own[0].isupper() or found[0].isupper()
+@dataclass(slots=True)
+class _Node:
+    children: dict[str, _Node] = field(default_factory=dict)
+    names: list[Name] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A name found in a text."""
+
+    span: Span
+    name: Name
+    actor: int
 
 
 class NameIndex:
-    """Names by their first word; a scan costs one look-up a word."""
+    """A tree of names, word by word; a scan costs no more than the names that a text begins.
 
-    def __init__(self) -> None:
-        self._names: dict[str, list[_Name]] = defaultdict(list)
+    Args:
+        base: further names, found too; at equal length the index's own win.
+        offset: added to the actors' numbers of ``base``.
+    """
 
-    def add(self, name: str, actor: int, *, is_place: bool = False) -> None:
+    def __init__(self, base: NameIndex | None = None, *, offset: int = 0) -> None:
+        self._root = _Node()
+        self._base = base
+        self._offset = offset
+
+    def add(self, name: str, actor: int, *, is_place: bool = False, is_person: bool = False) -> None:
         """Take a name of an actor, with and without a leading article."""
-        words = find_words(name)
+        words = find_words(name)[:MAX_NAME_WORDS]
         if len(words) > 2 and words[0].form in ARTICLES:
-            self._insert(words[1:], actor, is_place)
-        self._insert(words, actor, is_place)
+            self._insert(words[1:], actor, is_place, is_person)
+        self._insert(words, actor, is_place, is_person)
 
     def add_actor(self, actor: Actor, number: int) -> None:
         """Take all names and seats of an actor."""
         for name in actor.names:
-            self.add(name, number)
+            self.add(name, number, is_person=actor.kind == "person")
         for place in actor.places:
             self.add(place, number, is_place=True)
 
-    def _insert(self, words: Sequence[Word], actor: int, is_place: bool) -> None:
+    def _insert(self, words: Sequence[Word], actor: int, is_place: bool, is_person: bool) -> None:
         if not words:
             return
-        entry = _Name(tuple(word.form for word in words), tuple(word.surface for word in words), actor, is_place)
-        bucket = self._names[entry.forms[0]]
-        if all(known.forms != entry.forms or known.surfaces != entry.surfaces for known in bucket):
-            bucket.append(entry)
-            bucket.sort(key=lambda known: -len(known.forms))
-
-    def copy(self) -> NameIndex:
-        """A copy that can be added to."""
-        other = NameIndex()
-        other._names.update({form: list(bucket) for form, bucket in self._names.items()})
-        return other
+        node = self._root
+        for word in words:
+            node = node.children.setdefault(word.form, _Node())
+        surfaces = tuple(word.surface for word in words)
+        if all(known.surfaces != surfaces for known in node.names):
+            node.names.append(Name(surfaces, actor, is_place, is_person and len(words) == 1))
 
     def owners(self, name: str) -> set[int]:
         """The actors that go by exactly this name, case apart."""
-        forms = tuple(word.form for word in find_words(name))
-        return {known.actor for known in self._names.get(forms[0], ()) if known.forms == forms} if forms else set()
+        node: _Node | None = self._root
+        for word in find_words(name):
+            node = node.children.get(word.form) if node else None
+        own = {known.actor for known in node.names} if node and node is not self._root else set()
+        return own or ({one + self._offset for one in self._base.owners(name)} if self._base else set())
 
-    def scan(self, text: str, words: Sequence[Word]) -> list[tuple[Span, int]]:
+    def scan(self, text: str, words: Sequence[Word]) -> list[Hit]:
         """The names in a text in order, none overlapping another, the longest at each place."""
-        any_case = not any(char.isupper() for char in text)
+        context = _Context(text, words, not any(char.isupper() for char in text))
         found = []
         position = 0
         while position < len(words):
-            name = self._longest(text, words, position, any_case)
-            if name is None:
+            hit = self._longest(context, position)
+            if hit is None:
                 position += 1
                 continue
-            last = words[position + len(name.forms) - 1]
-            found.append((Span(words[position].start, last.end), name.actor))
-            position += len(name.forms)
+            found.append(hit)
+            position += len(hit.name.surfaces)
         return found
 
-    def _longest(self, text: str, words: Sequence[Word], position: int, any_case: bool) -> _Name | None:
-        for name in self._names.get(words[position].form, ()):
-            run = words[position : position + len(name.forms)]
-            if len(run) == len(name.forms) and all(
-                word.form == form for word, form in zip(run, name.forms, strict=True)
-            ):
-                if not _is_joined(text, run) or not name.fits(run, any_case=any_case):
-                    continue
-                if not (name.is_place and _is_mere_place(text, words, position, run[-1].end)):
-                    return name
-        return None
+    def _longest(self, context: _Context, position: int) -> Hit | None:
+        best = self._base._longest(context, position) if self._base else None
+        if best is not None:
+            best = Hit(best.span, best.name, best.actor + self._offset)
+        for name in self._walk(context, position):
+            if best is not None and len(name.surfaces) < len(best.name.surfaces):
+                continue
+            if context.fits(name, position):
+                end = context.words[position + len(name.surfaces) - 1].end
+                best = Hit(Span(context.words[position].start, end), name, name.actor)
+        return best
+
+    def _walk(self, context: _Context, position: int) -> Iterator[Name]:
+        """Names that the words from a position on spell, the shortest first."""
+        node, last = self._root, position
+        while last < len(context.words):
+            following = node.children.get(context.words[last].form)
+            if following is None or (last > position and not context.joined(last - 1)):
+                return
+            yield from following.names
+            node, last = following, last + 1
 
 
-def _is_joined(text: str, run: Sequence[Word]) -> bool:
-    pairs = pairwise(run)
-    return all(_GAP.fullmatch(text, left.end, right.start) is not None for left, right in pairs)
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """A text and its words, to judge whether a spelling at a place is a name."""
+
+    text: str
+    words: Sequence[Word]
+    any_case: bool
+
+    def joined(self, position: int) -> bool:
+        """Whether a word and the next can be parts of one name."""
+        left, right = self.words[position], self.words[position + 1]
+        if right.start - left.end == 1:
+            return self.text[left.end] in " -‐‑–’'/&" or (self.text[left.end] == "." and len(left.surface) == 1)
+        gap = _GAP.fullmatch(self.text, left.end, right.start)
+        return gap is not None and ("." not in gap.group() or len(left.surface) <= 2)
+
+    def fits(self, name: Name, position: int) -> bool:
+        run = self.words[position : position + len(name.surfaces)]
+        acronym = len(run) == 1 and 1 < len(name.surfaces[0]) <= 5 and name.surfaces[0].isupper()
+        if acronym and not self._is_acronym(position):
+            return False
+        if not acronym and not self.any_case:
+            pairs = zip(name.surfaces, run, strict=True)
+            if any(own[0].isupper() and not word.surface[0].isupper() for own, word in pairs):
+                return False
+        if name.is_place and self._is_mere_place(position, run[-1].end):
+            return False
+        return not (name.is_person and self._has_other_forename(position))
+
+    def _is_acronym(self, position: int) -> bool:
+        word = self.words[position]
+        if not word.surface.isupper():
+            return self.any_case and word.form not in _ALSO_WORDS and len(word.form) > 2
+        if word.form not in _ALSO_WORDS:
+            return True
+        around = [self.words[place] for place in (position - 1, position + 1) if 0 <= place < len(self.words)]
+        return not any(len(one.surface) > 1 and one.surface.isupper() and one.surface.isalpha() for one in around)
+
+    def _is_mere_place(self, position: int, end: int) -> bool:
+        """Whether a seat of government is only where something happens, or part of another name."""
+        words = self.words
+        if position and words[position - 1].form in _PLACE_BEFORE:
+            return True
+        if position > 2 and words[position - 1].form in ("and", "or") and words[position - 3].form in _PLACE_BEFORE:
+            return True
+        line = self.text[self.text.rfind("\n", 0, words[position].start) + 1 : words[position].start]
+        in_capitals = words[position].surface.isupper()
+        is_dateline = _DATELINE.match(self.text, end) or (in_capitals and self.text[end : end + 1] == ",")
+        if not line.strip() and is_dateline:
+            return True
+        return position + 1 < len(words) and self.joined(position) and self._is_qualifier(position + 1, end)
+
+    def _is_qualifier(self, following: int, end: int) -> bool:
+        word = self.words[following]
+        possessive = self.text[end : end + 1] in "'’"
+        return not possessive and (
+            word.form in _PLACE_AFTER or (word.surface[0].isupper() and not word.surface.isupper())
+        )
+
+    def _has_other_forename(self, position: int) -> bool:
+        """Whether a bare surname stands behind somebody else's first name ("Ron Johnson" for Boris Johnson)."""
+        if not position or not self.joined(position - 1):
+            return False
+        before = self.words[position - 1]
+        if before.form in _TITLES or before.form in GENERIC or before.form in _PARTICLES:
+            return False
+        if not before.surface[0].isupper() or before.surface.isupper():
+            return False
+        lead = self.text[max(0, before.start - 3) : before.start].rstrip("\"'“‘( ")
+        opens_sentence = not lead or lead[-1] in ".!?\n:;"
+        possessive = self.text[before.end : before.end + 1] in "'’"
+        return not opens_sentence and not possessive
 
 
-def _is_mere_place(text: str, words: Sequence[Word], position: int, end: int) -> bool:
-    """Whether a seat of government is only where something happens: after a preposition, or in a dateline."""
-    if position and words[position - 1].form in _PLACE_BEFORE:
-        return True
-    start = words[position].start
-    opens_line = not text[max(0, start - 1) : start].strip(" ")
-    return opens_line and words[position].surface.isupper() and _DATELINE.match(text, end) is not None
-
-
-def make_index(actors: Sequence[Actor]) -> NameIndex:
-    """An index of the actors' names; an actor's number is its place."""
-    index = NameIndex()
+def make_index(actors: Sequence[Actor], *, base: NameIndex | None = None) -> NameIndex:
+    """An index of the actors' names; an actor's number is its place, those of ``base`` follow."""
+    index = NameIndex(base, offset=len(actors))
     for number, actor in enumerate(actors):
         index.add_actor(actor, number)
     return index
@@ -160,10 +271,12 @@ def initials(name: str) -> str:
 def surname(name: str, kind: str | None) -> str | None:
     """What a second mention of a person uses ("Yahya al-Aridi" gives "Aridi"); ``None`` for no person."""
     words = find_words(name)
-    if kind not in (None, "person") or not 2 <= len(words) <= 6:
+    if kind not in (None, "person") or len(words) < 2:
         return None
     proper = [word for word in words if word.form not in _PARTICLES]
-    if len(proper) < 2 or any(not word.surface[0].isupper() or word.form in GENERIC for word in proper):
+    if not 2 <= len(proper) <= (3 if kind is None else 5):
+        return None
+    if any(not word.surface[0].isupper() or word.form in GENERIC for word in proper):
         return None
     last = proper[-1].surface
     return None if last.isupper() or len(last) < 3 else last

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from stance.schema import Span
 
 _TITLES = "Mr Mrs Ms Dr Prof St Gen Lt Col Maj Capt Sgt Brig Adm Cmdr Gov Sen Rep Rev Hon Pres Amb Sec Messrs"
-_SHORT = "No Nos vs etc approx dept est Co Corp Inc Ltd Jan Feb Mar Apr Jun Jul Aug Sept Sep Oct Nov Dec al Art Fig"
+_SHORT = "vs etc approx dept est Co Corp Inc Ltd Jan Feb Mar Apr Jun Jul Aug Sept Sep Oct Nov Dec"
+#: Abbreviations only before a number.
+_NUMBERED = frozenset(("no", "nos", "art", "fig", "res"))
 _ABBREVIATIONS = frozenset((_TITLES + " " + _SHORT).lower().split())
-_BREAK = re.compile(r"""[.!?…]+["'”’»)\]]*(?=\s)|\n\s*\n|\n""")
+_BREAK = re.compile(r"""(?<![.!?…])[.!?…]++["'”’»)\]]*+(?=\s)|\n""")
 _LAST_WORD = re.compile(r"([^\W\d_]+)\.$")
 _INITIALS = re.compile(r"(?:^|[\s(\"“])(?:[^\W\d_]\.)+$")
 _OPENING = re.compile(r"""\s*["'“‘«(\[]*(\S)""")
@@ -50,7 +52,11 @@ def _ends_sentence(text: str, start: int, match: re.Match[str]) -> bool:
     if _INITIALS.search(before):
         return False
     word = _LAST_WORD.search(before)
-    return word is None or word.group(1).lower() not in _ABBREVIATIONS
+    if word is None:
+        return True
+    if word.group(1).lower() in _NUMBERED and opening and opening.group(1).isdigit():
+        return False
+    return word.group(1).lower() not in _ABBREVIATIONS
 
 
 def _append(spans: list[Span], text: str, start: int, end: int) -> None:

@@ -59,7 +59,7 @@ def swap_names(passage: Passage, pool: NamePool, rate: float, rng: random.Random
 
 def _rename(text: str, spans: Sequence[Span], pool: NamePool, rng: random.Random) -> list[tuple[Span, str]]:
     names = [text[span.start : span.end] for span in spans]
-    proper = [name for name in names if name[0].isupper()]
+    proper = [name for name in names if any(map(str.isupper, name))]
     if not proper:
         return []
     longest = max(proper, key=len)
@@ -67,7 +67,9 @@ def _rename(text: str, spans: Sequence[Span], pool: NamePool, rng: random.Random
     if not choices:
         return []
     new = rng.choice(choices)
-    return [(span, _form(name, longest, new)) for span, name in zip(spans, names, strict=True) if name[0].isupper()]
+    if new in text or (surname(new, None) or new) in text:
+        return []
+    return [(span, _form(name, longest, new)) for span, name in zip(spans, names, strict=True) if name in proper]
 
 
 def _form(name: str, longest: str, new: str) -> str:

@@ -56,6 +56,7 @@ def fit_calibration(logits: FloatArray, y_true: NDArray[np.int64], *, coverage: 
     best = minimize_scalar(loss, bounds=(-2.0, 3.0), method="bounded")
     temperature = float(np.exp(best.x))
     truth = softmax(logits / np.float32(temperature))[np.arange(len(y_true)), y_true]
-    rank = min(1.0, np.ceil((len(y_true) + 1) * coverage) / len(y_true))
-    threshold = float(1 - np.quantile(1 - truth, rank, method="higher"))
+    # Of the truths' probabilities in falling order, the one that the share asked for reaches.
+    rank = int(np.ceil((len(y_true) + 1) * coverage))
+    threshold = float(np.sort(truth)[::-1][rank - 1]) if rank <= len(y_true) else 0.0
     return Calibration(temperature, threshold, coverage)

@@ -34,10 +34,10 @@ class TrainingConfig:
     max_length: int = 320
     context: int = 64
     key_size: int = 64
-    epochs: float = 8.0
+    epochs: float = 5.0
     learning_rate: float = 2e-4
     head_rate: float = 5.0
-    batch_size: int = 16
+    batch_size: int = 8
     dropout: float = 0.1
     swap_rate: float = 0.4
     process_rate: float = 0.5

@@ -182,11 +182,13 @@ def check_records(located: Iterable[Located]) -> list[str]:
         twin = passages.setdefault(record.passage, one)
         if twin.record.text != record.text:
             faults.append(f"{one}: text: differs from its twin's in {twin}")
-        if twin.record.split != record.split:
+        if None not in (twin.record.split, record.split) and twin.record.split != record.split:
             faults.append(f"{one}: split: received {record.split!r}, its twin in {twin} is in {twin.record.split!r}")
         same = texts.setdefault(record.text, one)
         if same.record.passage != record.passage:
             faults.append(f"{one}: text: the same as in {same}; a second process takes the id {same.record.passage}b")
+        if record.source is not None and record.split == "train":
+            faults.append(f"{one}: split: received 'train'; gold, which has a source, is never trained on")
         faults += [f"{one}: {fault}" for fault in _actor_faults(record)]
     return faults
 

@@ -48,7 +48,7 @@ class Scores:
 
     Attributes:
         macro_f1: over the four labels, ambiguous cases left out, actors given; by subset.
-        evidence_f1: of the sentences returned for actors that have and get a stance.
+        evidence_f1: of the sentences returned, over all actors.
         ece: expected calibration error, ten bins of equal width.
         coverage, set_size: how often the truth is plausible, and how many labels are on average.
         found_recall, found_precision, pair_f1: when the actors are to be found.
@@ -126,8 +126,8 @@ def _ids(cases: Sequence[Case]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def macro_f1(y_true: NDArray[np.int64], y_pred: NDArray[np.int64]) -> float:
-    """Macro-F1 over the labels that occur in ``y_true``."""
-    return float(f1_score(y_true, y_pred, average="macro", labels=np.unique(y_true), zero_division=0))
+    """Macro-F1 over the four labels."""
+    return float(f1_score(y_true, y_pred, average="macro", labels=range(len(LABELS)), zero_division=0))
 
 
 def bootstrap_macro_f1(groups: Sequence[str], y_true: NDArray[np.int64], y_pred: NDArray[np.int64]) -> Interval:
@@ -152,7 +152,7 @@ def _macro_by_subset(cases: Sequence[Case]) -> dict[str, Interval]:
         "other": [case for case in cases if not case.sochi],
     }
     return {
-        name: bootstrap_macro_f1([case.record.passage for case in subset], *_ids(subset))
+        name: bootstrap_macro_f1([case.record.event or case.record.passage for case in subset], *_ids(subset))
         for name, subset in subsets.items()
         if subset
     }
@@ -167,11 +167,9 @@ def _macro_by(cases: Sequence[Case], keys: Callable[[Case], Sequence[str]]) -> d
 
 
 def _evidence_f1(cases: Sequence[Case]) -> float:
-    """Micro-F1 over sentences, for actors that have a stance and were given one."""
+    """Micro-F1 over the evidence sentences of all actors; one that should have none, or got none, counts too."""
     right = wanted = given = 0
     for case in cases:
-        if case.gold.label == "none" or case.predicted.stance == "none":
-            continue
         spans = find_strings(case.record.text, case.gold.evidence)
         gold = {s for s in find_sentences(case.record.text) if any(_touch(s, span) for span in spans)}
         predicted = {evidence.span for evidence in case.predicted.evidence}

@@ -27,10 +27,12 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerFast,
     Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
     TrainingArguments,
     set_seed,
 )
-from transformers.trainer_utils import get_last_checkpoint
 
 from stance.actors import Lexicon, find_given
 from stance.encoding import Encoder
@@ -168,7 +170,7 @@ def _tags(offsets: np.ndarray, passage: Passage) -> np.ndarray:
     tags = np.zeros(len(offsets), dtype=np.int64)
     for spans in passage.mentions:
         for span in spans:
-            if not passage.text[span.start].isupper():
+            if not any(map(str.isupper, passage.text[span.start : span.end])):
                 continue
             inside = (offsets[:, 1] > span.start) & (offsets[:, 0] < span.end)
             tags[inside] = 2
@@ -262,9 +264,10 @@ class StanceLoss:
         config = self._config
         linked = link(outputs["logits"], labels, self._layout)
         known = labels["stances"] != _IGNORE
+        targets, smoothing = labels["stances"].flatten(), config.label_smoothing
         stance = F.cross_entropy(
-            linked["stances"][known], labels["stances"][known], label_smoothing=config.label_smoothing
-        )
+            linked["stances"].flatten(0, 1), targets, ignore_index=_IGNORE, reduction="sum", label_smoothing=smoothing
+        ) / known.sum().clamp(min=1)
         tags = F.cross_entropy(
             linked["tokens"][..., self._layout.tags].flatten(0, 1), labels["tags"].flatten(), ignore_index=_IGNORE
         )
@@ -278,7 +281,7 @@ def _link_loss(scores: torch.Tensor, labels: dict[str, torch.Tensor], known: tor
     wanted = labels["evidence"].clone()
     wanted[..., 0] = ~wanted.any(dim=-1)
     mass = scores.masked_fill(~wanted, -1e4).logsumexp(dim=-1)
-    return -mass[known].clamp(min=-12).mean()
+    return -(mass * known).sum() / known.sum().clamp(min=1)
 
 
 def _cue_loss(cues: torch.Tensor, labels: dict[str, torch.Tensor], known: torch.Tensor) -> torch.Tensor:
@@ -333,9 +336,29 @@ def finetune(
         compute_metrics=_compute_metrics,
         config=config,
     )
-    checkpoint = get_last_checkpoint(str(folder)) if resume and folder.is_dir() else None
-    trainer.train(resume_from_checkpoint=checkpoint)
+    # A row of a prediction is an actor, not a record: nothing may be cut off to the number of records.
+    trainer.gather_function = trainer.accelerator.gather
+    trainer.add_callback(_SeedEachEpoch(rng, config.seed))
+    trainer.train(resume_from_checkpoint=_last_whole_checkpoint(folder) if resume else None)
     return trainer
+
+
+class _SeedEachEpoch(TrainerCallback):
+    """Draws an epoch's names by seed and epoch, so that a resumed run sees what an uninterrupted one would."""
+
+    def __init__(self, rng: random.Random, seed: int) -> None:
+        self._rng = rng
+        self._seed = seed
+
+    def on_epoch_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Seed the augmentation."""
+        self._rng.seed(f"{self._seed}:{round(state.epoch or 0)}")
+
+
+def _last_whole_checkpoint(folder: Path) -> str | None:
+    """The newest checkpoint that was written to its end."""
+    whole = [path.parent for path in folder.glob("checkpoint-*/trainer_state.json")]
+    return str(max(whole, key=lambda path: int(path.name.split("-")[1]))) if whole else None
 
 
 def _sample(train: Sequence[Located], config: TrainingConfig) -> Sequence[Located]:
@@ -412,16 +435,10 @@ class _Trainer(Trainer):
             outputs = model(**inputs)
             loss = self.compute_loss_func(outputs, labels)
         stances = link(outputs["logits"], labels, self._layout)["stances"]
-        known = labels["stances"] != _IGNORE
-        return loss.detach(), stances[known], labels["stances"][known]
+        return loss.detach(), stances.flatten(0, 1), labels["stances"].flatten()
 
 
 def _compute_metrics(prediction: EvalPrediction) -> dict[str, float]:
-    y_true, y_pred = prediction.label_ids, np.asarray(prediction.predictions).argmax(axis=-1)
-    return {"macro_f1": float(f1_score(y_true, y_pred, average="macro"))}
-
-
-def torch_stances(trainer: Trainer, located: Sequence[Located]) -> tuple[np.ndarray, np.ndarray]:
-    """Stance logits ``(cases, labels)`` and label ids ``(cases,)`` of a dataset, straight from torch."""
-    output = trainer.predict(_dataset(located))
-    return np.asarray(output.predictions), np.asarray(output.label_ids)
+    known = prediction.label_ids != _IGNORE
+    y_true, y_pred = prediction.label_ids[known], np.asarray(prediction.predictions).argmax(axis=-1)[known]
+    return {"macro_f1": float(f1_score(y_true, y_pred, average="macro", labels=range(len(LABELS))))}

@@ -5,8 +5,10 @@ A run that was stopped goes on where it was with ``resume``; a bundle appears wh
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
+import shutil
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -77,7 +79,8 @@ def load_data(paths: Sequence[Path]) -> Data:
             splits[one.record.split].append(one)
     actors = json.loads((DATA / "actors.json").read_text(encoding="utf-8"))
     processes = json.loads((DATA / "processes.json").read_text(encoding="utf-8"))
-    return Data(splits, actors, processes, corpus_digest(located))
+    digest = hashlib.sha256((corpus_digest(located) + json.dumps([actors, processes])).encode()).hexdigest()
+    return Data(splits, actors, processes, digest)
 
 
 def thin(data: Data, records: int) -> Data:
@@ -101,7 +104,7 @@ def finetune_step(data: Data, config: TrainingConfig, folder: Path, *, resume: b
     Args:
         folder: of this seed; a run of other settings or data in it is refused.
     """
-    stamp = {"config": asdict(config), "corpus_digest": data.digest}
+    stamp = {"config": asdict(config), "corpus_digest": data.digest, "package_version": stance.__version__}
     stamp_file, done_file = folder / "run.json", folder / "done.json"
     if resume and stamp_file.exists() and json.loads(stamp_file.read_text()) != stamp:
         raise CorpusError(
@@ -111,8 +114,9 @@ def finetune_step(data: Data, config: TrainingConfig, folder: Path, *, resume: b
         done = json.loads(done_file.read_text())
         log.info("fine-tuning was done already: %s", folder)
         return Trained(folder / "model", done["seconds"], done["history"])
+    if not (resume and stamp_file.exists()):
+        shutil.rmtree(folder, ignore_errors=True)  # what another run left must not be taken up by a later --resume
     folder.mkdir(parents=True, exist_ok=True)
-    done_file.unlink(missing_ok=True)
     save_json(stamp_file, stamp)
     started = time.monotonic()
     trainer = finetune(

@@ -16,7 +16,10 @@ def read(actor: str, mention: str, label: str, *readings: str) -> dict[str, obje
 
 
 def test_agreement_counts_both_readings(write_records: Callable[..., Path]) -> None:
-    actors = [read("Turkey", "Turkey", "support", "support", "support"), read("DC", "Delta Council", "none", "none", "support")]
+    actors = [
+        read("Turkey", "Turkey", "support", "support", "support"),
+        read("DC", "Delta Council", "none", "none", "support"),
+    ]
     measured = measure_agreement(load_corpus([write_records({"actors": actors})]))
     assert (measured.cases, measured.raw) == (2, 0.5)
     assert measured.kappa == 0
