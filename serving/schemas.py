@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date as Date
+from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from stance.bundle import Bundle
 from stance.classify import MAX_ACTORS, MAX_TEXT_LENGTH
@@ -18,8 +18,17 @@ Label = Literal["support", "boycott", "conditional", "none"]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
 
+def _check_date(text: str) -> str:
+    datetime.fromisoformat(text)
+    return text
+
+
+IsoDate = Annotated[str, StringConstraints(max_length=40), AfterValidator(_check_date)]
+
+
 class _Input(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Texts must not get into a log by way of an error.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class NamedActor(_Input):
@@ -48,7 +57,7 @@ class ClassifyRequest(_Input):
         description="What the stance is toward: the key of a known process, or a name of your own.",
     )
     title: str | None = Field(default=None, max_length=1000)
-    date: Date | None = Field(default=None, description="ISO 8601.")
+    date: IsoDate | None = Field(default=None, description="A date, or date and time, in ISO 8601; comes back as sent.")
     id: str | None = Field(default=None, max_length=200)
 
     def to_document(self, bundle: Bundle) -> Document:
@@ -127,7 +136,7 @@ class ClassifyResponse(BaseModel):
 
     id: str | None
     title: str | None
-    date: Date | None
+    date: str | None
     process: ProcessOut
     model: ModelOut
     actors: list[ActorOut]

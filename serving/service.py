@@ -6,7 +6,6 @@ import logging
 import os
 import sys
 from http import HTTPStatus
-from pathlib import Path
 
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "true")
 
@@ -14,7 +13,8 @@ import bentoml
 from bentoml.exceptions import BentoMLException
 from pydantic import ValidationError
 
-from serving.limits import DEADLINE, Gate, first_fault
+from serving.limits import DEADLINE, Gate
+from serving.refusals import main_fault
 from serving.schemas import (
     BatchRequest,
     BatchResponse,
@@ -24,16 +24,10 @@ from serving.schemas import (
     ErrorResponse,
     to_response,
 )
+from serving.settings import Limits, bundle_folder, session_threads
 from stance.bundle import load_bundle, verify_bundle
 from stance.classify import classify_document
 from stance.errors import BundleError, DeadlineExceeded, DocumentError
-
-_ROOT = Path(__file__).resolve().parent.parent
-
-
-def bundle_folder() -> Path:
-    """The bundle to serve: what ``STANCE_BUNDLE`` names, else ``models/default`` beside this package."""
-    return Path(os.environ.get("STANCE_BUNDLE") or _ROOT / "models" / "default")
 
 
 class Refused(BentoMLException):
@@ -52,9 +46,12 @@ class _WithoutRefusals(logging.Filter):
         return kind is None or not issubclass(kind, (Refused, ValidationError))
 
 
+# What is wrong with the settings is told once and in one line, before any worker starts.
 try:
     verify_bundle(bundle_folder())
-except BundleError as problem:
+    session_threads()
+    Limits.from_environment()
+except (BundleError, ValueError) as problem:
     sys.exit(f"stance: {problem}")
 
 
@@ -64,7 +61,7 @@ class StanceService:
 
     def __init__(self) -> None:
         logging.getLogger("bentoml._internal.server.http_app").addFilter(_WithoutRefusals())
-        self._bundle = load_bundle(bundle_folder(), threads=int(os.environ.get("STANCE_THREADS", "0")))
+        self._bundle = load_bundle(bundle_folder(), threads=session_threads())
 
     @bentoml.api(route="/classify")
     def classify(self, request: ClassifyRequest, /) -> ClassifyResponse:
@@ -86,7 +83,7 @@ class StanceService:
             return self._classify(ClassifyRequest.model_validate(document))
         except ValidationError as error:
             faults = error.errors(include_url=False, include_context=False, include_input=False)
-            return ErrorResponse(error=first_fault([dict(fault) for fault in faults]))
+            return ErrorResponse(error=main_fault([dict(fault) for fault in faults]))
         except (DocumentError, DeadlineExceeded) as error:
             return ErrorResponse(error=_error_out(error))
 

@@ -78,6 +78,7 @@ def save_bundle(folder: Path, write: Callable[[Path], None]) -> None:
     An interrupted call leaves ``folder`` as it was.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
+    _restore(folder)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         write(temporary)
@@ -98,11 +99,22 @@ def _seal(folder: Path) -> None:
 
 
 def _replace(temporary: Path, folder: Path) -> None:
-    old = folder.with_name(f".{folder.name}-old")
-    shutil.rmtree(old, ignore_errors=True)
+    old = _old(folder)
     if folder.exists():
         folder.rename(old)
     temporary.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _old(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}-old")
+
+
+def _restore(folder: Path) -> None:
+    """Undo what a call that was killed between the two renames of :func:`_replace` left."""
+    old = _old(folder)
+    if old.exists() and not folder.exists():
+        old.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -123,6 +135,8 @@ def verify_bundle(folder: Path) -> str:
         BundleCorrupt: if a file is missing, altered or not listed, or the format is unknown.
     """
     manifest = folder / MANIFEST
+    if not folder.exists() and _old(folder).exists():
+        _restore(folder)
     if not manifest.is_file():
         raise BundleNotFound(f"no bundle in {folder}: make one with `train run --name {folder.name}`")
     data = manifest.read_bytes()

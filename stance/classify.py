@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from stance.actors import find_all, find_given
 from stance.calibration import Calibration
-from stance.errors import DocumentError
+from stance.errors import DeadlineExceeded, DocumentError
 from stance.schema import LABELS, ActorStance, Classification, Document, Evidence, Mentioned, Notice, Process, Span
 from stance.text import find_sentences
 from stance.transformer import FloatArray
@@ -54,6 +55,8 @@ def classify_document(bundle: Bundle, document: Document, *, deadline: float | N
         DeadlineExceeded: if the deadline passed.
     """
     _check(document)
+    if deadline is not None and time.monotonic() > deadline:
+        raise DeadlineExceeded("stopped before the text was read")
     reading = bundle.engine.read(document.text, document.process, deadline=deadline)
     if document.actors is None:
         mentioned = find_all(document.text, bundle.lexicon, reading.tagged)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
 
 #: The stances; a label's place here is its id everywhere.
 LABELS: tuple[str, ...] = ("support", "boycott", "conditional", "none")
@@ -63,7 +62,7 @@ class Document:
     actors: tuple[Actor, ...] | None = None
     id: str | None = None
     title: str | None = None
-    date: date | None = None
+    date: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

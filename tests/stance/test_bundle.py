@@ -86,6 +86,12 @@ def test_an_interrupted_save_leaves_the_old_bundle(bundle: Path) -> None:
     assert [path.name for path in bundle.parent.iterdir()] == ["bundle"]
 
 
+def test_a_save_killed_between_its_renames_is_undone(bundle: Path) -> None:
+    before = verify_bundle(bundle)
+    bundle.rename(bundle.with_name(".bundle-old"))
+    assert verify_bundle(bundle) == before
+
+
 def test_a_save_replaces_the_old_bundle_whole(bundle: Path) -> None:
     save_bundle(bundle, lambda target: (target / "one.txt").write_text("1") and None)
     assert {path.name for path in bundle.iterdir()} == {"one.txt", MANIFEST}

@@ -70,9 +70,11 @@ def test_any_text_is_answered_or_refused_in_our_own_words(bundle: Bundle, text: 
         "e\u0301" * 25_000,
         "\x00" * 50_000,
         "(" * 50_000,
+        "." * 50_000,
+        '."' * 25_000,
         "U.S. " * 10_000,
     ],
-    ids=["no space", "names", "bidi", "combining", "nul", "brackets", "initials"],
+    ids=["no space", "names", "bidi", "combining", "nul", "brackets", "dots", "quotes", "initials"],
 )
 def test_long_texts_of_any_kind_are_read_whole(bundle: Bundle, text: str) -> None:
     started = time.monotonic()

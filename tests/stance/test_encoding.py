@@ -12,11 +12,13 @@ from stance.encoding import Encoder
 from stance.errors import DocumentError
 from stance.schema import Process, Span
 
+TOKENIZER: list[Path] = []
 SOCHI = Process("sochi", "Sochi process")
 
 
 @pytest.fixture(scope="module")
 def encoder(tiny_bundle: Path) -> Encoder:
+    TOKENIZER.append(tiny_bundle / "tokenizer.json")
     return Encoder(Tokenizer.from_file(str(tiny_bundle / "tokenizer.json")), max_length=48, context=12)
 
 
@@ -28,10 +30,8 @@ def test_every_token_is_in_exactly_one_window(encoder: Encoder, text: str) -> No
     assert all(len(window.input_ids) <= 48 for window in encoding.windows)
     assert all(len(window.input_ids) == len(window.token_type_ids) for window in encoding.windows)
     own = [window.input_ids[window.first : window.first + window.count] for window in encoding.windows]
-    alone = encoder.encode(text, SOCHI)
-    assert np.array_equal(
-        np.concatenate(own), np.concatenate([w.input_ids[w.first : w.first + w.count] for w in alone.windows])
-    )
+    alone = Tokenizer.from_file(str(TOKENIZER[0])).encode(text, add_special_tokens=False).ids
+    assert np.concatenate(own).tolist() == alone
 
 
 def test_windows_break_between_sentences(encoder: Encoder) -> None:

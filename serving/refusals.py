@@ -1,0 +1,128 @@
+"""The one shape of every refusal, whoever refuses: this package, BentoML, Starlette or pydantic."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from serving.schemas import ErrorOut, ErrorResponse
+
+if TYPE_CHECKING:
+    from starlette.types import Message, Send
+
+CODES = {
+    400: "invalid_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    408: "request_timeout",
+    413: "body_too_large",
+    415: "unsupported_media_type",
+    429: "too_many_requests",
+    500: "internal_error",
+    503: "not_ready",
+    504: "deadline_exceeded",
+}
+_PHRASES = {
+    404: "no such path; POST to /classify or /classify/batch",
+    405: "this path does not take this method; POST to /classify or /classify/batch",
+    503: "not ready yet; try again in a moment",
+    504: "not done within the deadline; send less text at once",
+}
+
+
+class Refusal(Exception):
+    """A refusal that the gate itself decides on."""
+
+    def __init__(self, status: int, message: str, *, headers: dict[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.headers = headers or {}
+
+
+class Answer:
+    """The ``send`` of one response: lets success through and gives every refusal its one shape.
+
+    Attributes:
+        status: of what was sent, 0 until then.
+    """
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.status = 0
+        self._held: tuple[int, bytearray] | None = None
+        self._is_over = False
+
+    async def __call__(self, message: Message) -> None:
+        """Take a message of the application's."""
+        if self._is_over:
+            return
+        if message["type"] == "http.response.start":
+            if message["status"] >= 400:
+                self._held = (message["status"], bytearray())
+                return
+            self.status = message["status"]
+        if self._held is None:
+            await self._send(message)
+            return
+        status, body = self._held
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
+            await self._finish(status, parse_refusal(status, bytes(body)), {"Allow": "POST"} if status == 405 else {})
+
+    async def refuse(self, status: int, message: str, headers: dict[str, str]) -> None:
+        """Answer with a refusal, unless an answer has begun; whatever the application still sends is dropped."""
+        if not self.status:
+            await self._finish(status, ErrorOut(code=CODES[status], message=message), headers)
+
+    async def plain(self, body: bytes, content_type: str) -> None:
+        """Answer with 200."""
+        await self._respond(200, body, {"Content-Type": content_type, "Content-Security-Policy": "default-src 'self'"})
+
+    async def _finish(self, status: int, error: ErrorOut, headers: dict[str, str]) -> None:
+        body = ErrorResponse(error=error).model_dump_json().encode()
+        await self._respond(status, body, {"Content-Type": "application/json", **headers})
+
+    async def _respond(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+        self.status, self._is_over = status, True
+        pairs = {**headers, "Content-Length": str(len(body))}.items()
+        raw = [(key.lower().encode(), value.encode()) for key, value in pairs]
+        await self._send({"type": "http.response.start", "status": status, "headers": raw})
+        await self._send({"type": "http.response.body", "body": body})
+
+
+def parse_refusal(status: int, body: bytes) -> ErrorOut:
+    """The error in a refusal of BentoML's or Starlette's, whichever of their shapes it has."""
+    code = CODES.get(status, "error")
+    try:
+        content: Any = json.loads(body)
+    except ValueError:
+        return ErrorOut(code=code, message=_phrase(status))
+    if isinstance(content, list) and content:
+        content = content[0]
+    if not isinstance(content, dict):
+        return ErrorOut(code=code, message=_phrase(status))
+    if content.get("detail"):
+        return main_fault(content["detail"])
+    try:
+        return ErrorOut.model_validate_json(str(content.get("error")))
+    except ValueError:
+        return ErrorOut(code=code, message=_phrase(status) if status >= 500 else str(content.get("error")))
+
+
+def main_fault(faults: list[dict[str, Any]]) -> ErrorOut:
+    """The fault among pydantic's that tells most: of the first field at fault, the one that lies deepest."""
+    first = [fault for fault in faults if fault["loc"][:1] == faults[0]["loc"][:1]]
+    fault = max(first, key=lambda one: len(one["loc"]))
+    field = ".".join(str(part) for part in fault["loc"] if part not in _UNION_ARMS) or None
+    others = len({tuple(one["loc"][:1]) for one in faults}) - 1
+    more = f" (and faults in {others} more fields)" if others else ""
+    return ErrorOut(code=CODES[400], message=f"{field or 'body'}: {fault['msg']}{more}", field=field)
+
+
+#: Names that pydantic puts into the place of a fault for the arms of a union.
+_UNION_ARMS = frozenset(("NamedActor", "NamedProcess", "constrained-str"))
+
+
+def _phrase(status: int) -> str:
+    return _PHRASES.get(status, HTTPStatus(status).phrase.lower())
