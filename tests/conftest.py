@@ -60,14 +60,15 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory, small_corpus: Path, ti
     """A bundle that the whole pipeline made from the tiny backbone; its labels mean nothing."""
     from training import pipeline
     from training.config import TrainingConfig
+    from training.data import load_data
 
     folder = tmp_path_factory.mktemp("made")
     config = TrainingConfig(backbone=str(tiny_backbone), epochs=1.0, learning_rate=1e-3, key_size=8)
-    data = pipeline.load_data([small_corpus])
+    bundle = folder / "models" / "tiny"
     pipeline.run(
-        data, config, name="tiny", models=folder / "models", runs=folder / "runs", min_agreement=0.5, progress=False
+        load_data([small_corpus]), config, folder=bundle, runs=folder / "runs", min_agreement=0.5, progress=False
     )
-    return folder / "models" / "tiny"
+    return bundle
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sklearn.metrics import cohen_kappa_score
 
+from stance.errors import CorpusError
 from stance.schema import LABELS
 from training.corpus import Located
 
@@ -32,11 +33,11 @@ def measure_agreement(located: Sequence[Located]) -> Agreement:
     """Agreement over all actors with two readings.
 
     Raises:
-        ValueError: if there are none.
+        CorpusError: if there are none.
     """
     pairs = [actor.readings for one in located for actor in one.record.actors if len(actor.readings) == 2]
     if not pairs:
-        raise ValueError("no actor has two readings")
+        raise CorpusError(["no actor has two readings; give gold records, whose actors have 'readings'"])
     first, second = zip(*pairs, strict=True)
     by_label = {
         label: float(cohen_kappa_score([one == label for one in first], [one == label for one in second]))

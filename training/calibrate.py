@@ -17,6 +17,9 @@ from stance.text import find_sentences
 from stance.transformer import FloatArray, softmax
 from training.corpus import Located, ProcessNames
 
+#: Fewer held-out cases say nothing.
+MIN_CASES = 20
+
 
 def held_out_logits(
     engine: Engine, located: Sequence[Located], lexicon: Lexicon, names: ProcessNames
@@ -46,8 +49,8 @@ def fit_calibration(logits: FloatArray, y_true: NDArray[np.int64], *, coverage: 
     Raises:
         ValueError: if there are fewer than 20 cases.
     """
-    if len(y_true) < 20:
-        raise ValueError(f"calibration needs at least 20 held-out cases, got {len(y_true)}")
+    if len(y_true) < MIN_CASES:
+        raise ValueError(f"calibration needs at least {MIN_CASES} held-out cases, got {len(y_true)}")
     ids = list(range(len(LABELS)))
 
     def loss(log_temperature: float) -> float:

@@ -146,10 +146,12 @@ def baseline(data: DataOption = [CORPUS], name: NameOption = "baseline", models:
     """
     _prepare()
     from training import pipeline
+    from training.data import load_data, require_enough
 
     with _told():
-        loaded = pipeline.load_data(data)
-        rows = pipeline.baseline_step(loaded, name=name, folder=models / name)
+        loaded = load_data(data)
+        require_enough(loaded)
+        rows = pipeline.bundle_baseline(loaded, models / name)
     _print_rows(rows)
     console.print(f"wrote {models / name}")
 
@@ -173,12 +175,14 @@ def finetune(
     """
     _prepare()
     from training import pipeline
+    from training.data import load_data, require_enough, thin
 
     config = _config(backbone, epochs, learning_rate, batch_size, seed, quick_run)
     with _told():
-        loaded = pipeline.load_data(data)
+        loaded = load_data(data)
+        require_enough(loaded)
         if quick_run:
-            loaded = pipeline.thin(loaded, _QUICK_HELD_OUT)
+            loaded = thin(loaded, _QUICK_HELD_OUT)
         trained = pipeline.finetune_step(loaded, config, runs / name / f"seed-{seed}", resume=resume)
     console.print(f"wrote {trained.folder} in {trained.seconds:.0f} s")
 
@@ -200,7 +204,7 @@ def export(
 
     with _told():
         config, held_out = pipeline.load_run(runs / name / f"seed-{seed}", data)
-        metrics = pipeline.run(held_out, config, name=name, models=models, runs=runs, resume=True)
+        metrics = pipeline.run(held_out, config, folder=models / name, runs=runs, resume=True)
     _print_rows(metrics["rows"])
     console.print(f"wrote {models / name}")
 
@@ -218,18 +222,20 @@ def evaluate(
     """
     _prepare()
     from stance.bundle import load_bundle
-    from training import pipeline
+    from training.data import load_data
     from training.evaluate import score
 
     if on not in SPLITS:
         raise typer.BadParameter(f"{on!r} is no split; allowed are {', '.join(SPLITS)}", param_hint="--on")
     with _told():
-        loaded = pipeline.load_data(data)
-        scores = score(load_bundle(bundle), loaded.splits[on], names=pipeline.ProcessNames(loaded.known))
+        loaded = load_data(data)
+        if not loaded.splits[on]:
+            raise CorpusError([f"split {on!r} has no records in {', '.join(map(str, data))}"])
+        scores = score(load_bundle(bundle), loaded.splits[on], names=loaded.names)
     if json_output:
         console.print_json(data=asdict(scores))
         return
-    _print_rows({str(bundle): {key: asdict(one) for key, one in scores.macro_f1.items()}})
+    _print_rows({str(bundle): {key: asdict(one) for key, one in scores.macro_f1.items()}}, split=on)
     for key in ("accuracy", "evidence_f1", "ece", "coverage", "set_size", "found_recall", "found_precision", "pair_f1"):
         console.print(f"{key:16} {getattr(scores, key):.3f}")
 
@@ -238,7 +244,7 @@ def evaluate(
 def run(
     data: DataOption = [CORPUS],
     extra: Annotated[list[Path], typer.Option(help="Labels of your own, added to the data.")] = [],
-    name: NameOption = "default",
+    name: Annotated[str, typer.Option(help="The bundle's name [default: default; with --quick: quick].")] = "",
     models: ModelsOption = Path("models"),
     runs: RunsOption = Path("runs"),
     backbone: BackboneOption = _DEFAULT.backbone,
@@ -258,16 +264,19 @@ def run(
     """
     _prepare()
     from training import pipeline
+    from training.data import load_data, require_enough, thin
 
     config = _config(backbone, epochs, learning_rate, batch_size, seed, quick_run)
+    name = name or ("quick" if quick_run else "default")
     started = time.monotonic()
     with _told():
-        loaded = pipeline.load_data([*data, *extra])
+        loaded = load_data([*data, *extra])
+        require_enough(loaded)
         if quick_run:
-            loaded = pipeline.thin(loaded, _QUICK_HELD_OUT)
+            loaded = thin(loaded, _QUICK_HELD_OUT)
         agreement = _QUICK_AGREEMENT if quick_run else pipeline.MIN_INT8_AGREEMENT
         metrics = pipeline.run(
-            loaded, config, name=name, models=models, runs=runs, seeds=seeds, resume=resume, min_agreement=agreement
+            loaded, config, folder=models / name, runs=runs, seeds=seeds, resume=resume, min_agreement=agreement
         )
     _print_rows(metrics["rows"])
     console.print(
@@ -286,8 +295,8 @@ def _config(backbone: str, epochs: float, rate: float, batch_size: int, seed: in
     return quick(config) if quick_run else config
 
 
-def _print_rows(rows: Mapping[str, Mapping[str, Any]]) -> None:
-    table = Table("macro-F1 (95% interval)", "all", "Sochi", "other", title="held out")
+def _print_rows(rows: Mapping[str, Mapping[str, Any]], *, split: str = "test") -> None:
+    table = Table("macro-F1 (95% interval)", "all", "Sochi", "other", title=f"split {split}")
     for name, subsets in rows.items():
         cells = [subsets.get(key) for key in ("all", "sochi", "other")]
         table.add_row(

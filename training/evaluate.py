@@ -194,20 +194,24 @@ def _reliability(probabilities: NDArray[Any], y_true: NDArray[np.int64]) -> list
 
 
 def _score_finding(bundle: Bundle, located: Sequence[Located], names: ProcessNames) -> tuple[float, float, float]:
-    """Recall and precision of distinct actors, and F1 of (actor, stance) pairs with a stance, nobody given."""
+    """Recall and precision of distinct actors, and F1 of clear (actor, stance) pairs, nobody given."""
     found = wanted = given = pairs = gold_pairs = given_pairs = 0
     for one in located:
         document = make_document(one.record, names)
         told = classify_document(bundle, document)
         free = classify_document(bundle, replace(document, actors=None))
         matches = _match(told, free)
+        clear = [not gold.ambiguous for gold in one.record.actors]
+        unclear = {place for gold, place in matches.items() if not clear[gold]}
         wanted += sum(bool(actor.mentions) for actor in told.actors)
         given += len(free.actors)
         found += len(matches)
         stances = [gold.label for gold in one.record.actors]
-        gold_pairs += sum(stance != "none" for stance in stances)
-        given_pairs += sum(actor.stance != "none" for actor in free.actors)
-        pairs += sum(stances[gold] == free.actors[place].stance != "none" for gold, place in matches.items())
+        gold_pairs += sum(stance != "none" for stance, is_clear in zip(stances, clear, strict=True) if is_clear)
+        given_pairs += sum(actor.stance != "none" for n, actor in enumerate(free.actors) if n not in unclear)
+        pairs += sum(
+            stances[gold] == free.actors[place].stance != "none" for gold, place in matches.items() if clear[gold]
+        )
     return found / max(1, wanted), found / max(1, given), 2 * pairs / max(1, gold_pairs + given_pairs)
 
 

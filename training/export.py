@@ -24,8 +24,8 @@ from stance.encoding import Encoder
 from stance.errors import ParityError
 from stance.schema import LABEL2ID
 from stance.transformer import FloatArray, HeadLayout, TransformerEngine, link_actors
+from training.batches import RecordEncoder
 from training.corpus import Located
-from training.finetune import RecordEncoder
 
 log = logging.getLogger("train")
 

@@ -5,12 +5,10 @@ A run that was stopped goes on where it was with ``resume``; a bundle appears wh
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import shutil
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,75 +16,29 @@ from typing import Any
 
 import numpy as np
 from scipy import stats
+from sklearn.pipeline import Pipeline
 from transformers import AutoModelForTokenClassification
 
 import stance
-from stance import bundle as layout_of
-from stance.actors import Lexicon
-from stance.baseline import BaselineEngine, save_pipeline
-from stance.bundle import Bundle, parse_actors, parse_processes, save_bundle, save_calibration, save_json
+from stance.baseline import BaselineEngine
+from stance.bundle import Bundle, save_json
 from stance.calibration import Calibration
 from stance.classify import Engine
-from stance.errors import CorpusError, StanceError
-from stance.schema import LABELS, Process
+from stance.errors import StanceError
+from stance.schema import LABELS
 from stance.transformer import HeadLayout, TransformerEngine
-from training import report
+from training.backbone import load_tokenizer, make_encoder
 from training.baseline import fit_baseline, predict_yardsticks
+from training.batches import RecordEncoder
+from training.bundling import write_baseline_bundle, write_transformer_bundle
 from training.calibrate import fit_calibration, held_out_logits
 from training.config import TrainingConfig
-from training.corpus import DATA, SPLITS, Located, ProcessNames, Split, corpus_digest, load_corpus
+from training.data import Data, load_data
 from training.evaluate import Interval, Scores, bootstrap_macro_f1, score
 from training.export import MIN_INT8_AGREEMENT, Parity, export_model
-from training.finetune import RecordEncoder, finetune, load_tokenizer, make_encoder
-from training.splits import split_faults
+from training.finetune import finetune
 
 log = logging.getLogger("train")
-
-
-@dataclass(frozen=True, slots=True)
-class Data:
-    """All that a run learns from and is measured on."""
-
-    splits: Mapping[Split, Sequence[Located]]
-    actors: Sequence[Mapping[str, Any]]
-    processes: Sequence[Mapping[str, Any]]
-    digest: str
-
-    @property
-    def lexicon(self) -> Lexicon:
-        """The listed actors."""
-        return Lexicon(parse_actors(self.actors))
-
-    @property
-    def known(self) -> list[Process]:
-        """The known processes."""
-        return parse_processes(self.processes)
-
-
-def load_data(paths: Sequence[Path]) -> Data:
-    """Load, check and divide the corpus.
-
-    Raises:
-        CorpusError: with a line for each fault.
-    """
-    located = load_corpus(paths)
-    faults = split_faults(located)
-    if faults:
-        raise CorpusError(faults)
-    splits: dict[Split, list[Located]] = {split: [] for split in SPLITS}
-    for one in located:
-        if one.record.split is not None:
-            splits[one.record.split].append(one)
-    actors = json.loads((DATA / "actors.json").read_text(encoding="utf-8"))
-    processes = json.loads((DATA / "processes.json").read_text(encoding="utf-8"))
-    digest = hashlib.sha256((corpus_digest(located) + json.dumps([actors, processes])).encode()).hexdigest()
-    return Data(splits, actors, processes, digest)
-
-
-def thin(data: Data, records: int) -> Data:
-    """The same data with at most so many records in dev and test, for a quick run."""
-    splits = {split: ones if split == "train" else ones[:records] for split, ones in data.splits.items()}
-    return replace(data, splits=splits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +59,8 @@ def finetune_step(data: Data, config: TrainingConfig, folder: Path, *, resume: b
     stamp = {"config": asdict(config), "corpus_digest": data.digest, "package_version": stance.__version__}
     stamp_file, done_file = folder / "run.json", folder / "done.json"
     if resume and stamp_file.exists() and json.loads(stamp_file.read_text()) != stamp:
-        raise CorpusError(
-            [f"{stamp_file}: made with other settings or data; run without --resume, or under another --name"]
+        raise StanceError(
+            f"{stamp_file}: made with other settings or data; run without --resume, or under another --name"
         )
     if resume and done_file.exists():
         done = json.loads(done_file.read_text())
@@ -157,51 +109,53 @@ def export_step(data: Data, config: TrainingConfig, trained: Trained, *, min_agr
         calibrated(data, TransformerEngine(graph, encoder, layout), name)
         for graph, name in ((fp32, "fp32"), (int8, "int8"))
     )
-    names = ProcessNames(data.known)
-    scores = [score(one, data.splits["test"], names=names) for one in (int8_bundle, fp32_bundle)]
+    scores = [score(one, data.splits["test"], names=data.names) for one in (int8_bundle, fp32_bundle)]
     return Exported(int8, int8_bundle.calibration, scores[0], scores[1], parity)
 
 
 def calibrated(data: Data, engine: Engine, name: str) -> Bundle:
     """A bundle in memory around an engine, calibrated on dev."""
     known = data.known
-    logits, y_true = held_out_logits(engine, data.splits["dev"], data.lexicon, ProcessNames(known))
+    logits, y_true = held_out_logits(engine, data.splits["dev"], data.lexicon, data.names)
     calibration = fit_calibration(logits, y_true)
     return Bundle(name, "", engine, data.lexicon, {one.key: one for one in known}, calibration)
 
 
-def yardstick_rows(data: Data) -> dict[str, dict[str, Interval]]:
-    """Rows of the results table for the majority label, the name alone and the scikit-learn baseline."""
-    names = ProcessNames(data.known)
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """The fitted baseline, and the rows of the results table for it and for the yardsticks that read no text."""
+
+    pipeline: Pipeline
+    calibration: Calibration
+    rows: dict[str, dict[str, Interval]]
+
+
+def baseline_step(data: Data) -> Baseline:
+    """Fit, calibrate and score the scikit-learn baseline, the majority label and the name alone."""
     test = data.splits["test"]
-    baseline = calibrated(data, BaselineEngine(fit_baseline(data.splits["train"], data.lexicon)), "baseline")
-    rows = {"scikit-learn baseline": dict(score(baseline, test, names=names).macro_f1)}
+    pipeline = fit_baseline(data.splits["train"], data.lexicon)
+    bundle = calibrated(data, BaselineEngine(pipeline), "baseline")
+    rows = {"scikit-learn baseline": dict(score(bundle, test, names=data.names).macro_f1)}
     clear = [(one.record, actor) for one in test for actor in one.record.actors if not actor.ambiguous]
     y_true = np.asarray([LABELS.index(actor.label) for _, actor in clear])
-    sochi = np.asarray([names.resolve(record.process).key == "sochi" for record, _ in clear])
+    sochi = np.asarray([data.names.resolve(record.process).key == "sochi" for record, _ in clear])
     passages = np.asarray([record.passage for record, _ in clear])
+    masks = {"all": np.ones_like(sochi), "sochi": sochi, "other": ~sochi}
     for name, y_pred in predict_yardsticks(data.splits["train"], test).items():
-        masks = {"all": np.ones_like(sochi), "sochi": sochi, "other": ~sochi}
         rows[name] = {
             subset: bootstrap_macro_f1(passages[mask].tolist(), y_true[mask], y_pred[mask])
             for subset, mask in masks.items()
             if mask.any()
         }
-    return rows
+    return Baseline(pipeline, bundle.calibration, rows)
 
 
-def baseline_step(data: Data, *, name: str, folder: Path) -> dict[str, dict[str, Any]]:
-    """Fit, calibrate and bundle the baseline alone; returns the rows of the results table."""
-    pipeline = fit_baseline(data.splits["train"], data.lexicon)
-    calibration = calibrated(data, BaselineEngine(pipeline), name).calibration
-    rows = as_dicts(yardstick_rows(data))
-
-    def write(target: Path) -> None:
-        save_pipeline(pipeline, target / layout_of.BASELINE)
-        write_common(target, name, data, TrainingConfig(), calibration)
-        save_json(target / layout_of.METRICS, {"rows": rows, "corpus_digest": data.digest})
-
-    save_bundle(folder, write)
+def bundle_baseline(data: Data, folder: Path) -> dict[str, dict[str, Any]]:
+    """Make the baseline's own bundle; returns the rows of the results table."""
+    baseline = baseline_step(data)
+    rows = as_dicts(baseline.rows)
+    metrics = {"rows": rows, "corpus_digest": data.digest}
+    write_baseline_bundle(folder, data, pipeline=baseline.pipeline, calibration=baseline.calibration, metrics=metrics)
     return rows
 
 
@@ -237,90 +191,64 @@ def over_seeds(scores: Sequence[Scores]) -> dict[str, Interval]:
     return result
 
 
-def write_bundle(
-    folder: Path,
-    name: str,
-    data: Data,
-    config: TrainingConfig,
-    exported: Exported,
-    metrics: Mapping[str, Any],
-    rows: str,
-    history: Sequence[Mapping[str, Any]],
-) -> None:
-    """Write a transformer bundle with its card."""
-
-    def write(target: Path) -> None:
-        (target / layout_of.MODEL).write_bytes(exported.graph)
-        load_tokenizer(config.backbone).backend_tokenizer.save(str(target / layout_of.TOKENIZER))
-        write_common(target, name, data, config, exported.calibration)
-        save_json(target / layout_of.METRICS, metrics)
-        report.save_plots(target, exported.scores, history)
-        report.save_card(target, name=name, scores=exported.scores, metrics=metrics, rows=rows)
-
-    save_bundle(folder, write)
-
-
-def write_common(target: Path, name: str, data: Data, config: TrainingConfig, calibration: Calibration) -> None:
-    """Write the files that every bundle has."""
-    save_json(
-        target / layout_of.CONFIG,
-        {
-            "format_version": layout_of.FORMAT_VERSION,
-            "name": name,
-            "package_version": stance.__version__,
-            "labels": LABELS,
-            "max_length": config.max_length,
-            "context": config.context,
-            "key_size": config.key_size,
-            "corpus_digest": data.digest,
-            "training": asdict(config),
-        },
-    )
-    save_json(target / layout_of.ACTORS, data.actors)
-    save_json(target / layout_of.PROCESSES, data.processes)
-    save_calibration(target / layout_of.CALIBRATION, calibration)
-
-
 def run(
     data: Data,
     config: TrainingConfig,
     *,
-    name: str,
-    models: Path,
+    folder: Path,
     runs: Path,
     seeds: int = 1,
     resume: bool = False,
     min_agreement: float = MIN_INT8_AGREEMENT,
     progress: bool = True,
 ) -> dict[str, Any]:
-    """Do all the steps and leave ``models/name``; returns its metrics."""
+    """Do all the steps and leave a bundle in ``folder``; returns its metrics."""
     log.info("baseline")
-    rows = yardstick_rows(data)
+    yardsticks = baseline_step(data).rows
     results: list[tuple[Trained, Exported]] = []
     for seed in range(config.seed, config.seed + seeds):
         own = replace(config, seed=seed)
         log.info("fine-tuning, seed %d", seed)
-        trained = finetune_step(data, own, runs / name / f"seed-{seed}", resume=resume, progress=progress)
+        trained = finetune_step(data, own, runs / folder.name / f"seed-{seed}", resume=resume, progress=progress)
         log.info("export, calibration and evaluation, seed %d", seed)
         results.append((trained, export_step(data, own, trained, min_agreement=min_agreement)))
     trained, exported = results[0]
-    table = {"transformer, int8 (this bundle)": exported.scores.macro_f1, "transformer, fp32": exported.fp32.macro_f1}
-    if seeds > 1:
-        table[f"transformer, int8, {seeds} seeds"] = over_seeds([one.scores for _, one in results])
-        table[f"transformer, fp32, {seeds} seeds"] = over_seeds([one.fp32 for _, one in results])
-    table |= rows
-    metrics = {
-        "rows": as_dicts(table),
+    metrics = _metrics(data, config, results, yardsticks)
+    write_transformer_bundle(
+        folder,
+        data,
+        config,
+        graph=exported.graph,
+        calibration=exported.calibration,
+        scores=exported.scores,
+        metrics=metrics,
+        history=trained.history,
+    )
+    return metrics
+
+
+def _metrics(
+    data: Data,
+    config: TrainingConfig,
+    results: Sequence[tuple[Trained, Exported]],
+    yardsticks: Mapping[str, Mapping[str, Interval]],
+) -> dict[str, Any]:
+    trained, exported = results[0]
+    table: dict[str, Mapping[str, Interval]] = {
+        "transformer, int8 (this bundle)": exported.scores.macro_f1,
+        "transformer, fp32": exported.fp32.macro_f1,
+    }
+    if len(results) > 1:
+        table[f"transformer, int8, {len(results)} seeds"] = over_seeds([one.scores for _, one in results])
+        table[f"transformer, fp32, {len(results)} seeds"] = over_seeds([one.fp32 for _, one in results])
+    records = {split: len(ones) for split, ones in data.splits.items()}
+    return {
+        "rows": as_dicts({**table, **yardsticks}),
         "test": asdict(exported.scores),
         "parity": asdict(exported.parity),
         "config": asdict(config),
         "corpus_digest": data.digest,
-        "records": {split: len(ones) for split, ones in data.splits.items()},
-        "labels": dict(
-            Counter(actor.label for ones in data.splits.values() for one in ones for actor in one.record.actors)
-        ),
+        "records": {**records, "train": min(records["train"], config.max_records or records["train"])},
         "seconds": trained.seconds,
         "history": trained.history,
     }
-    write_bundle(models / name, name, data, config, exported, metrics, report.format_rows(table), trained.history)
-    return metrics

@@ -80,29 +80,55 @@ def _draw_learning(history: Sequence[Mapping[str, Any]]) -> Figure:
     return figure
 
 
-def format_rows(rows: Mapping[str, Mapping[str, Interval]]) -> str:
+def format_rows(rows: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
     """A Markdown table of macro-F1 by model and subset."""
     lines = ["| model | all | Sochi | other processes |", "| --- | --- | --- | --- |"]
     for name, subsets in rows.items():
-        cells = [str(subsets[key]) if key in subsets else "" for key in ("all", "sochi", "other")]
+        cells = [str(Interval(**subsets[key])) if key in subsets else "" for key in ("all", "sochi", "other")]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def save_card(folder: Path, *, name: str, scores: Scores, metrics: Mapping[str, Any], rows: str) -> None:
+def save_card(folder: Path, *, name: str, scores: Scores, metrics: Mapping[str, Any]) -> None:
     """Write the model card."""
-    parity, config, counts = metrics["parity"], metrics["config"], metrics["records"]
-    labels = "\n".join(f"| `{label}` | {100 * value:.1f} |" for label, value in scores.per_label.items())
-    tags = "\n".join(f"| {tag} | {100 * value:.1f} |" for tag, value in scores.by_tag.items())
-    (folder / CARD).write_text(
-        f"""# Model card: {name}
+    parity, counts = metrics["parity"], metrics["records"]
+    shares = ("accuracy", "evidence_f1", "coverage", "found_recall", "found_precision", "pair_f1")
+    text = _CARD.format(
+        name=name,
+        backbone=metrics["config"]["backbone"],
+        digest=metrics["corpus_digest"][:16],
+        minutes=metrics["seconds"] / 60,
+        rows=format_rows(metrics["rows"]),
+        labels=_format_shares({f"`{label}`": value for label, value in scores.per_label.items()}),
+        tags=_format_shares(scores.by_tag),
+        ece=scores.ece,
+        set_size=scores.set_size,
+        cases=parity["cases"],
+        fp32_agreement=100 * parity["fp32_agreement"],
+        fp32_difference=parity["fp32_difference"],
+        int8_agreement=100 * parity["int8_agreement"],
+        parity_f1=", ".join(f"{key} {100 * value:.1f}" for key, value in parity["macro_f1"].items()),
+        confusion_png=CONFUSION,
+        reliability_png=RELIABILITY,
+        learning_png=LEARNING,
+        **{split: counts[split] for split in ("train", "dev", "test")},
+        **{key: 100 * getattr(scores, key) for key in shares},
+    )
+    (folder / CARD).write_text(text, encoding="utf-8")
+
+
+def _format_shares(shares: Mapping[str, float]) -> str:
+    return "\n".join(f"| {key} | {100 * value:.1f} |" for key, value in shares.items())
+
+
+_CARD = """# Model card: {name}
 
 Says where each actor of a news text stands toward a peace process: `support`, `boycott`, `conditional` or `none`.
 
-- **Model**: {config["backbone"]} fine-tuned with a token head, exported to ONNX int8; one pass over the text judges every actor in it.
-- **Data**: {counts["train"]} training, {counts["dev"]} dev and {counts["test"]} test records of `data/corpus`
-  (digest `{metrics["corpus_digest"][:16]}`), passages written for training and labelled by `data/codebook.md`; see `data/README.md`.
-- **Made by**: `train run --name {name}`, {metrics["seconds"] / 60:.0f} minutes of fine-tuning.
+- **Model**: {backbone} fine-tuned with a token head, exported to ONNX int8; one pass over the text judges every actor in it.
+- **Data**: {train} training, {dev} dev and {test} test records of `data/corpus`
+  (digest `{digest}`), passages written for training and labelled by `data/codebook.md`; see `data/README.md`.
+- **Made by**: `train run --name {name}`, {minutes:.0f} minutes of fine-tuning.
 
 ## Intended use
 Event data, newsroom and early-warning pipelines and analysts who check what they use against the evidence shown. English
@@ -123,20 +149,18 @@ The held-out passages were written by the same hands as the training passages; o
 | --- | --- |
 {tags}
 
-- Accuracy {100 * scores.accuracy:.1f}; evidence sentences F1 {100 * scores.evidence_f1:.1f}.
-- Calibration error {scores.ece:.3f}; `plausible` holds the truth in {100 * scores.coverage:.1f}% of cases (stated: 90%), with
-  {scores.set_size:.2f} labels on average.
-- Finding actors by itself: recall {100 * scores.found_recall:.1f}, precision {100 * scores.found_precision:.1f}; F1 of (actor, stance) pairs
-  {100 * scores.pair_f1:.1f}.
-- Parity on {parity["cases"]} held-out actors: torch and ONNX fp32 agree on {100 * parity["fp32_agreement"]:.2f}% of labels (largest difference of a
-  logit {parity["fp32_difference"]:.5f}), fp32 and int8 on {100 * parity["int8_agreement"]:.2f}%; macro-F1 {", ".join(f"{key} {100 * value:.1f}" for key, value in parity["macro_f1"].items())}.
+- Accuracy {accuracy:.1f}; evidence sentences F1 {evidence_f1:.1f}.
+- Calibration error {ece:.3f}; `plausible` holds the truth in {coverage:.1f}% of cases (stated: 90%), with
+  {set_size:.2f} labels on average.
+- Finding actors by itself: recall {found_recall:.1f}, precision {found_precision:.1f}; F1 of (actor, stance) pairs
+  {pair_f1:.1f}.
+- Parity on {cases} held-out actors: torch and ONNX fp32 agree on {fp32_agreement:.2f}% of labels (largest difference of a
+  logit {fp32_difference:.5f}), fp32 and int8 on {int8_agreement:.2f}%; macro-F1 {parity_f1}.
 
-![Confusion matrix]({CONFUSION}) ![Reliability]({RELIABILITY}) ![Learning curve]({LEARNING})
+![Confusion matrix]({confusion_png}) ![Reliability]({reliability_png}) ![Learning curve]({learning_png})
 
 ## Limits
 - Trained on short passages; in long articles an actor's label is a mean over all that is said of it.
 - Actors that are only described ("a former minister") are not found unless they are asked for by that description.
 - Irony, and stances that only a reader with background knowledge would see, are often missed.
-""",
-        encoding="utf-8",
-    )
+"""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from stance.errors import CorpusError
 from training.agreement import measure_agreement
 from training.corpus import GOLD, load_corpus
 from training.splits import split_faults
@@ -27,7 +28,7 @@ def test_agreement_counts_both_readings(write_records: Callable[..., Path]) -> N
 
 
 def test_without_readings_there_is_nothing_to_measure(write_records: Callable[..., Path]) -> None:
-    with pytest.raises(ValueError, match="no actor has two readings"):
+    with pytest.raises(CorpusError, match="no actor has two readings"):
         measure_agreement(load_corpus([write_records({})]))
 
 

