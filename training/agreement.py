@@ -20,7 +20,7 @@ class Agreement:
         cases: actors that both labelled.
         raw: share of equal labels, 0..1.
         kappa: Cohen's, over the four labels.
-        by_label: Cohen's kappa of each label against the rest.
+        by_label: Cohen's kappa of each label that occurs against the rest.
     """
 
     cases: int
@@ -42,6 +42,7 @@ def measure_agreement(located: Sequence[Located]) -> Agreement:
     by_label = {
         label: float(cohen_kappa_score([one == label for one in first], [one == label for one in second]))
         for label in LABELS
+        if label in {*first, *second}
     }
     raw = sum(left == right for left, right in pairs) / len(pairs)
     return Agreement(len(pairs), raw, float(cohen_kappa_score(first, second)), by_label)
