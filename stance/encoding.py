@@ -95,7 +95,7 @@ class Encoder:
         Raises:
             DocumentError: if the process name alone fills half a window.
         """
-        head = self._encode_process(process)
+        head = self._encode_process(process.name_in(text))
         whole = self._tokenizer.encode(_SURROGATE.sub("\ufffd", text), add_special_tokens=False)
         offsets = np.asarray(whole.offsets, dtype=np.int64).reshape(-1, 2)
         ids = np.asarray(whole.ids, dtype=np.int64)
@@ -103,8 +103,8 @@ class Encoder:
         windows = tuple(self._window(head, ids, context, first, last) for context, first, last in cuts)
         return Encoding(windows, offsets)
 
-    def _encode_process(self, process: Process) -> list[int]:
-        ids = self._tokenizer.encode(_SURROGATE.sub("\ufffd", process.name), add_special_tokens=False).ids
+    def _encode_process(self, name: str) -> list[int]:
+        ids = self._tokenizer.encode(_SURROGATE.sub("\ufffd", name), add_special_tokens=False).ids
         limit = int(self.max_length * _MAX_PROCESS_SHARE) - 2
         if len(ids) > limit:
             raise DocumentError(

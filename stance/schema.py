@@ -22,6 +22,12 @@ class Process:
     name: str
     aliases: tuple[str, ...] = ()
 
+    def name_in(self, text: str) -> str:
+        """The longest of its names that the text uses, else the canonical one: what the model is asked about."""
+        folded = text.casefold()
+        used = [name for name in (self.name, *self.aliases) if name.casefold() in folded]
+        return max(used, key=len, default=self.name)
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:

@@ -76,7 +76,7 @@ class RecordEncoder:
             return written
         if self._rng is None:
             return known
-        return known if self._rng.random() < self._config.process_rate else written
+        return Process(known.key, known.name) if self._rng.random() < self._config.process_rate else written
 
 
 def _tags(offsets: np.ndarray, passage: Passage) -> np.ndarray:

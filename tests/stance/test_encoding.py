@@ -64,3 +64,11 @@ def test_a_process_name_may_not_fill_the_window(encoder: Encoder) -> None:
     with pytest.raises(DocumentError, match="at most 22 are allowed") as caught:
         encoder.encode("Turkey came.", Process("", "peace talks " * 30))
     assert caught.value.field == "process.name"
+
+
+def test_a_process_goes_by_the_name_that_the_text_uses(encoder: Encoder) -> None:
+    process = Process("sochi", "Sochi process", ("Sochi congress", "Congress of National Dialogue"))
+    text = "Turkey will come to the Congress of National Dialogue."
+    named = encoder.encode(text, Process("", "Congress of National Dialogue"))
+    assert np.array_equal(encoder.encode(text, process).windows[0].input_ids, named.windows[0].input_ids)
+    assert process.name_in("Turkey will come.") == "Sochi process"
