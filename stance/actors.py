@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from stance.names import ARTICLES, GENERIC, Hit, NameIndex, initials, make_index, surname
+from stance.names import ARTICLES, GENERIC, NO_ACTORS, PARTICLES, Hit, NameIndex, initials, make_index, surname
 from stance.schema import Actor, Mentioned, Span
 from stance.text import find_words, normalise
 
@@ -122,9 +122,11 @@ class _Finder:
     def _trim(self, span: Span) -> Span | None:
         """The tagged stretch widened to whole words, without a leading article; ``None`` if no name is left."""
         words = self._words[bisect_right(self._ends, span.start) : bisect_left(self._starts, span.end)]
-        while words and words[0].form in ARTICLES:
+        while (words and not words[0].surface[0].isupper() and words[0].form not in PARTICLES) or (
+            words and words[0].form in ARTICLES
+        ):
             words = words[1:]
-        if not words or not any(word.surface[0].isupper() for word in words):
+        if not words or words[-1].form in NO_ACTORS:
             return None
         if len(words) == 1 and (words[0].form in GENERIC or len(words[0].surface) < 2):
             return None

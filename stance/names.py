@@ -16,7 +16,7 @@ from stance.text import Word, find_words
 #: A name of more words is none.
 MAX_NAME_WORDS = 16
 ARTICLES = frozenset(("the", "a", "an"))
-_PARTICLES = frozenset(
+PARTICLES = frozenset(
     """
     al el as ash an ar at ad de da del van von der bin ben ibn abu ould ag
     """.split()
@@ -35,6 +35,13 @@ GENERIC = frozenset(
     new free sri republican democratic national foreign general islamic christian ministers international watch
     minister prime president cross helmets street coast lobby region rights human africa america asia europe
     islands island republics amnesty report agreement
+    """.split()
+)
+#: Nouns at whose end a tagged stretch is an event or a paper, no actor.
+NO_ACTORS = frozenset(
+    """
+    war conflict crisis talks congress conference summit negotiations process peace accord accords agreement statement
+    resolution constitution dialogue referendum election elections offensive operation ceasefire truce plan
     """.split()
 )
 #: Words that stand before a person's surname without being part of the name.
@@ -245,7 +252,7 @@ class _Context:
         if not position or not self.joined(position - 1):
             return False
         before = self.words[position - 1]
-        if before.form in _TITLES or before.form in GENERIC or before.form in _PARTICLES:
+        if before.form in _TITLES or before.form in GENERIC or before.form in PARTICLES:
             return False
         if not before.surface[0].isupper() or before.surface.isupper():
             return False
@@ -273,7 +280,7 @@ def surname(name: str, kind: str | None) -> str | None:
     words = find_words(name)
     if kind not in (None, "person") or len(words) < 2:
         return None
-    proper = [word for word in words if word.form not in _PARTICLES]
+    proper = [word for word in words if word.form not in PARTICLES]
     if not 2 <= len(proper) <= (3 if kind is None else 5):
         return None
     if any(not word.surface[0].isupper() or word.form in GENERIC for word in proper):

@@ -1,9 +1,10 @@
 """The transformer engine: an ONNX graph that reads a text once, and a light head that judges every actor in it.
 
-The graph gives each token a row of logits: name tags (O, B, I), its own stance logits, cue logits, a
-key and a query. An actor's query is the mean over its mentions; its attention over the keys of the whole document picks
-the cue tokens, whose cue logits are added to the mentions' own. A first row, the ``[CLS]`` token of the first
-window, stands for "nothing here". The same attention is the evidence.
+The graph gives each token a row of logits: name tags (O, B, I), its own stance logits, cue logits, a key and a query.
+A mention's query is the mean over its tokens; its attention over the keys of the whole document picks the cue tokens,
+whose cue logits are added to the mention's own. A first row, the ``[CLS]`` token of the first window, stands for
+"nothing here". An actor's probabilities are the mean of its mentions', each weighed by how sure it is of a stance, so
+that background mentions do not drown the one that tells. The same attention is the evidence.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ from numpy.typing import NDArray
 
 from stance.encoding import Encoder, Encoding, Window
 from stance.errors import DeadlineExceeded
-from stance.schema import LABELS, Mentioned, Process, Span
+from stance.schema import LABELS, NONE_ID, Mentioned, Process, Span
 
 FloatArray = NDArray[np.float32]
 
 TAGS = ("O", "B", "I")
+#: What a mention counts that is sure to show no stance.
+MIN_WEIGHT = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +66,38 @@ class HeadLayout:
         return len(TAGS) + 2 * len(LABELS) + 2 * self.key_size
 
 
-def link_actors(logits: FloatArray, mentions: FloatArray, layout: HeadLayout) -> tuple[FloatArray, FloatArray]:
-    """Judge actors from token logits.
+def link_mentions(logits: FloatArray, mentions: FloatArray, layout: HeadLayout) -> tuple[FloatArray, FloatArray]:
+    """Judge mentions from token logits.
 
     Args:
         logits: shape ``(1 + tokens, layout.size)``; row 0 is the "nothing" row.
-        mentions: shape ``(actors, 1 + tokens)``; each row sums to 1 over the tokens of the actor's mentions.
+        mentions: shape ``(mentions, 1 + tokens)``; each row sums to 1 over the mention's tokens.
 
     Returns:
-        Stance logits, shape ``(actors, labels)``, and attention, shape ``(actors, 1 + tokens)``.
+        Stance logits, shape ``(mentions, labels)``, and attention, shape ``(mentions, 1 + tokens)``.
     """
     pooled = mentions @ logits
     scores = pooled[:, layout.query] @ logits[:, layout.key].T / np.sqrt(layout.key_size)
     attention = softmax(scores)
     return pooled[:, layout.stance] + attention @ logits[:, layout.cues], attention
+
+
+def pool_mentions(logits: FloatArray, owners: NDArray[np.int64], actors: int) -> tuple[FloatArray, FloatArray]:
+    """Judge actors from their mentions: each counts by how sure it is that it shows a stance.
+
+    Args:
+        logits: shape ``(mentions, labels)``.
+        owners: shape ``(mentions,)``; the actor of each mention.
+        actors: number of actors; each owns at least one mention.
+
+    Returns:
+        Log-probabilities, shape ``(actors, labels)``, and each mention's share of its actor, shape ``(actors, mentions)``.
+    """
+    probabilities = softmax(logits)
+    shares = np.zeros((actors, len(owners)), dtype=np.float32)
+    shares[owners, np.arange(len(owners))] = MIN_WEIGHT + 1 - probabilities[:, NONE_ID]
+    shares /= shares.sum(axis=1, keepdims=True)
+    return np.log(shares @ probabilities + np.float32(1e-9)), shares
 
 
 def softmax(logits: FloatArray) -> FloatArray:
@@ -85,19 +106,25 @@ def softmax(logits: FloatArray) -> FloatArray:
     return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True), dtype=np.float32)
 
 
-def mention_weights(encoding: Encoding, mentioned: Sequence[Sequence[Span]]) -> FloatArray:
-    """Weights that average over an actor's mentions, each mention over its tokens; shape ``(actors, 1 + tokens)``.
+def mention_weights(encoding: Encoding, mentioned: Sequence[Sequence[Span]]) -> tuple[FloatArray, NDArray[np.int64]]:
+    """Weights that average over each mention's tokens, and whose mention it is.
 
-    An actor none of whose mentions covers a token is averaged over the "nothing" row.
+    An actor none of whose mentions covers a token is given the "nothing" row for one.
+
+    Returns:
+        Weights, shape ``(mentions, 1 + tokens)``, and owners, shape ``(mentions,)``, in order.
     """
-    weights = np.zeros((len(mentioned), 1 + len(encoding.offsets)), dtype=np.float32)
-    for row, spans in zip(weights, mentioned, strict=True):
-        ranges = [(first, last) for first, last in map(encoding.token_range, spans) if last > first]
-        for first, last in ranges:
-            row[1 + first : 1 + last] += 1 / (last - first) / len(ranges)
-        if not ranges:
-            row[0] = 1
-    return weights
+    rows: list[FloatArray] = []
+    owners: list[int] = []
+    for owner, spans in enumerate(mentioned):
+        ranges = [(1 + first, 1 + last) for first, last in map(encoding.token_range, spans) if last > first]
+        for first, last in ranges or [(0, 1)]:
+            row = np.zeros(1 + len(encoding.offsets), dtype=np.float32)
+            row[first:last] = 1 / (last - first)
+            rows.append(row)
+            owners.append(owner)
+    weights = np.stack(rows) if rows else np.zeros((0, 1 + len(encoding.offsets)), dtype=np.float32)
+    return weights, np.asarray(owners, dtype=np.int64)
 
 
 def find_tagged(tag_logits: FloatArray, offsets: NDArray[np.int64]) -> list[Span]:
@@ -135,9 +162,11 @@ class TransformerReading:
         return find_tagged(self._logits[1:, self._layout.tags], self._encoding.offsets)
 
     def judge(self, mentioned: Sequence[Mentioned], sentences: Sequence[Span]) -> tuple[FloatArray, FloatArray]:
-        """Stance logits, ``(actors, labels)``, and the attention on each sentence, ``(actors, sentences)``."""
-        weights = mention_weights(self._encoding, [one.mentions for one in mentioned])
-        logits, attention = link_actors(self._logits, weights, self._layout)
+        """Stance log-probabilities, ``(actors, labels)``, and attention on each sentence, ``(actors, sentences)``."""
+        weights, owners = mention_weights(self._encoding, [one.mentions for one in mentioned])
+        mention_logits, by_mention = link_mentions(self._logits, weights, self._layout)
+        logits, parts = pool_mentions(mention_logits, owners, len(mentioned))
+        attention = parts @ by_mention
         shares = np.zeros((len(mentioned), len(sentences)), dtype=np.float32)
         for column, sentence in enumerate(sentences):
             first, last = self._encoding.token_range(sentence)

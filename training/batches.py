@@ -53,11 +53,12 @@ class RecordEncoder:
         if self._rng is not None and self._pool is not None:
             passage = swap_names(passage, self._pool, self._config.swap_rate, self._rng)
         encoding = self._encoder.encode(passage.text, process)
-        evidence = np.stack([encoding.token_mask(spans) for spans in passage.evidence])
+        mentions, owners = mention_weights(encoding, passage.mentions)
         return {
             "windows": encoding.windows,
-            "mentions": mention_weights(encoding, passage.mentions),
-            "evidence": evidence,
+            "mentions": mentions,
+            "owners": owners,
+            "evidence": np.stack([encoding.token_mask(spans) for spans in passage.evidence]),
             "tags": _tags(encoding.offsets, passage),
             "labels": np.asarray(labels, dtype=np.int64),
         }
@@ -98,8 +99,9 @@ class Collator:
     """Pads encoded records into one batch of tensors.
 
     ``labels`` is a dictionary. ``index`` ``(records, 1 + tokens)`` points from a record's tokens (row 0: its first
-    ``[CLS]``) into the flattened windows; ``mentions`` and ``evidence`` are ``(records, actors, 1 + tokens)``;
-    ``tags`` and ``mask`` ``(records, 1 + tokens)``; ``stances`` ``(records, actors)``.
+    ``[CLS]``) into the flattened windows; ``mentions`` are ``(records, mentions, 1 + tokens)``, ``owners``
+    ``(records, actors, mentions)``, one-hot over actors; ``evidence`` is ``(records, actors, 1 + tokens)``; ``tags``
+    and ``mask`` ``(records, 1 + tokens)``; ``stances`` ``(records, actors)``.
     """
 
     encode: Callable[[Record], dict[str, Any]]
@@ -129,11 +131,13 @@ class Collator:
 def _pad_labels(encoded: Sequence[dict[str, Any]], places: Sequence[list[int]]) -> dict[str, torch.Tensor]:
     records, tokens = len(encoded), max(map(len, places))
     actors = max(len(one["labels"]) for one in encoded)
+    mentions = max(len(one["owners"]) for one in encoded)
     labels = {
         "index": torch.zeros((records, tokens), dtype=torch.long),
         "mask": torch.zeros((records, tokens), dtype=torch.bool),
         "tags": torch.full((records, tokens), IGNORE),
-        "mentions": torch.zeros((records, actors, tokens)),
+        "mentions": torch.zeros((records, mentions, tokens)),
+        "owners": torch.zeros((records, actors, mentions)),
         "evidence": torch.zeros((records, actors, tokens), dtype=torch.bool),
         "stances": torch.full((records, actors), IGNORE),
     }
@@ -142,7 +146,9 @@ def _pad_labels(encoded: Sequence[dict[str, Any]], places: Sequence[list[int]]) 
         labels["index"][row, :size] = torch.tensor(place)
         labels["mask"][row, :size] = True
         labels["tags"][row, 1:size] = torch.from_numpy(one["tags"])
-        labels["mentions"][row, :count, :size] = torch.from_numpy(one["mentions"])
+        owners = torch.from_numpy(one["owners"])
+        labels["mentions"][row, : len(owners), :size] = torch.from_numpy(one["mentions"])
+        labels["owners"][row, owners, torch.arange(len(owners))] = 1
         labels["evidence"][row, :count, 1:size] = torch.from_numpy(one["evidence"])
         labels["stances"][row, :count] = torch.from_numpy(one["labels"])
     return labels

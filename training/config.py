@@ -34,7 +34,7 @@ class TrainingConfig:
     max_length: int = 320
     context: int = 64
     key_size: int = 64
-    epochs: float = 5.0
+    epochs: float = 4.0
     learning_rate: float = 2e-4
     head_rate: float = 5.0
     batch_size: int = 8
@@ -44,7 +44,6 @@ class TrainingConfig:
     link_weight: float = 0.3
     cue_weight: float = 0.3
     tag_weight: float = 0.3
-    label_smoothing: float = 0.0
     seed: int = 13
     max_records: int = 0
 

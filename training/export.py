@@ -22,9 +22,9 @@ from transformers import PreTrainedModel
 
 from stance.encoding import Encoder
 from stance.errors import ParityError
-from stance.schema import LABEL2ID
-from stance.transformer import FloatArray, HeadLayout, TransformerEngine, link_actors
-from training.batches import RecordEncoder
+from stance.schema import LABELS
+from stance.transformer import FloatArray, HeadLayout, TransformerEngine, link_mentions, pool_mentions
+from training.batches import IGNORE, RecordEncoder
 from training.corpus import Located
 
 log = logging.getLogger("train")
@@ -144,13 +144,17 @@ def _compare(
         arrays = encode(one.record)
         forms = [_torch_tokens(model, arrays), *(engine.run_windows(arrays["windows"]) for engine in engines)]
         for kept, tokens in zip(logits, forms, strict=True):
-            kept.append(link_actors(tokens, arrays["mentions"], layout)[0])
-        y_true += [LABEL2ID[actor.label] for actor in one.record.actors]
+            mentions, _ = link_mentions(tokens, arrays["mentions"], layout)
+            kept.append(pool_mentions(mentions, arrays["owners"], len(arrays["labels"]))[0])
+        y_true += arrays["labels"].tolist()
     reference, fp32, int8 = (np.concatenate(kept) for kept in logits)
+    known = np.asarray(y_true) != IGNORE
+    reference, fp32, int8 = reference[known], fp32[known], int8[known]
     labels = [form.argmax(axis=1) for form in (reference, fp32, int8)]
-    scores = [float(f1_score(y_true, form, average="macro")) for form in labels]
+    truth = np.asarray(y_true)[known]
+    scores = [float(f1_score(truth, form, average="macro", labels=range(len(LABELS)))) for form in labels]
     return Parity(
-        cases=len(y_true),
+        cases=int(known.sum()),
         fp32_difference=float(np.abs(reference - fp32).max()),
         fp32_agreement=float((labels[0] == labels[1]).mean()),
         int8_agreement=float((labels[1] == labels[2]).mean()),

@@ -8,27 +8,29 @@ import torch
 import torch.nn.functional as F
 
 from stance.schema import NONE_ID
-from stance.transformer import HeadLayout
+from stance.transformer import MIN_WEIGHT, HeadLayout
 from training.batches import IGNORE
 from training.config import TrainingConfig
 
 
 def link(token_logits: torch.Tensor, labels: dict[str, torch.Tensor], layout: HeadLayout) -> dict[str, torch.Tensor]:
-    """The torch twin of :func:`stance.transformer.link_actors`, for a batch.
+    """The torch twin of :func:`stance.transformer.link_mentions` and ``pool_mentions``, for a batch.
 
     Args:
         token_logits: shape ``(windows, sequence, layout.size)``.
 
     Returns:
-        ``tokens`` ``(records, 1 + tokens, size)``, ``stances`` ``(records, actors, labels)``, ``scores`` (log
-        attention) ``(records, actors, 1 + tokens)``.
+        ``tokens`` ``(records, 1 + tokens, size)``; ``stances``, log-probabilities ``(records, actors, labels)``; and
+        ``attention`` ``(records, actors, 1 + tokens)``.
     """
     tokens = token_logits.float().flatten(0, 1)[labels["index"]]
     pooled = labels["mentions"] @ tokens
     scores = pooled[..., layout.query] @ tokens[..., layout.key].transpose(1, 2) / layout.key_size**0.5
-    scores = scores.masked_fill(~labels["mask"][:, None, :], -1e4).log_softmax(dim=-1)
-    stances = pooled[..., layout.stance] + scores.exp() @ tokens[..., layout.cues]
-    return {"tokens": tokens, "stances": stances, "scores": scores}
+    by_mention = scores.masked_fill(~labels["mask"][:, None, :], -1e4).softmax(dim=-1)
+    stances = (pooled[..., layout.stance] + by_mention @ tokens[..., layout.cues]).softmax(dim=-1)
+    shares = labels["owners"] * (MIN_WEIGHT + 1 - stances[..., NONE_ID])[:, None, :]
+    shares = shares / shares.sum(dim=-1, keepdim=True).clamp(min=1e-9)
+    return {"tokens": tokens, "stances": (shares @ stances + 1e-9).log(), "attention": shares @ by_mention}
 
 
 class StanceLoss:
@@ -43,23 +45,21 @@ class StanceLoss:
         config = self._config
         linked = link(outputs["logits"], labels, self._layout)
         known = labels["stances"] != IGNORE
-        targets, smoothing = labels["stances"].flatten(), config.label_smoothing
-        stance = F.cross_entropy(
-            linked["stances"].flatten(0, 1), targets, ignore_index=IGNORE, reduction="sum", label_smoothing=smoothing
-        ) / known.sum().clamp(min=1)
+        targets = labels["stances"].flatten()
+        stance = F.nll_loss(linked["stances"].flatten(0, 1), targets, ignore_index=IGNORE, reduction="sum")
         tags = F.cross_entropy(
             linked["tokens"][..., self._layout.tags].flatten(0, 1), labels["tags"].flatten(), ignore_index=IGNORE
         )
-        loss = stance + config.tag_weight * tags
-        loss = loss + config.link_weight * _link_loss(linked["scores"], labels, known)
+        loss = stance / known.sum().clamp(min=1) + config.tag_weight * tags
+        loss = loss + config.link_weight * _link_loss(linked["attention"], labels, known)
         return loss + config.cue_weight * _cue_loss(linked["tokens"][..., self._layout.cues], labels, known)
 
 
-def _link_loss(scores: torch.Tensor, labels: dict[str, torch.Tensor], known: torch.Tensor) -> torch.Tensor:
+def _link_loss(attention: torch.Tensor, labels: dict[str, torch.Tensor], known: torch.Tensor) -> torch.Tensor:
     """Minus the log of the attention that falls on the evidence, or on "nothing" for an actor without any."""
     wanted = labels["evidence"].clone()
     wanted[..., 0] = ~wanted.any(dim=-1)
-    mass = scores.masked_fill(~wanted, -1e4).logsumexp(dim=-1)
+    mass = (attention * wanted).sum(dim=-1).clamp(min=1e-6).log()
     return -(mass * known).sum() / known.sum().clamp(min=1)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stance.schema import LABELS, Span
-from stance.transformer import HeadLayout, find_tagged, link_actors
+from stance.transformer import HeadLayout, find_tagged, link_mentions, pool_mentions
 
 LAYOUT = HeadLayout(key_size=2)
 
@@ -15,7 +15,7 @@ def test_the_layout_has_no_gap() -> None:
     assert LAYOUT.size == LAYOUT.query.stop == 3 + 4 + 4 + 2 + 2
 
 
-def test_an_actor_takes_the_cue_that_its_query_picks() -> None:
+def test_a_mention_takes_the_cue_that_its_query_picks() -> None:
     logits = np.zeros((4, LAYOUT.size), dtype=np.float32)  # nothing, actor one, actor two, cue
     logits[1, LAYOUT.query] = [20, 0]
     logits[2, LAYOUT.query] = [0, 20]
@@ -24,7 +24,7 @@ def test_an_actor_takes_the_cue_that_its_query_picks() -> None:
     logits[0, LAYOUT.cues] = [0, 0, 0, 3]
     logits[3, LAYOUT.cues] = [0, 5, 0, 0]
     mentions = np.eye(4, dtype=np.float32)[[1, 2]]
-    stances, attention = link_actors(logits, mentions, LAYOUT)
+    stances, attention = link_mentions(logits, mentions, LAYOUT)
     assert [LABELS[one] for one in stances.argmax(axis=1)] == ["boycott", "none"]
     assert attention[0, 3] == pytest.approx(1, abs=1e-4)
     assert attention[1, 0] == pytest.approx(1, abs=1e-4)
@@ -34,7 +34,7 @@ def test_a_mention_is_a_mean_over_its_tokens() -> None:
     logits = np.zeros((3, LAYOUT.size), dtype=np.float32)
     logits[1, LAYOUT.stance] = [4, 0, 0, 0]
     logits[2, LAYOUT.stance] = [0, 2, 0, 0]
-    stances, _ = link_actors(logits, np.asarray([[0, 0.5, 0.5]], dtype=np.float32), LAYOUT)
+    stances, _ = link_mentions(logits, np.asarray([[0, 0.5, 0.5]], dtype=np.float32), LAYOUT)
     assert stances[0].tolist() == [2, 1, 0, 0]
 
 
@@ -59,3 +59,13 @@ def test_tags_become_spans(tags: str, expected: list[Span]) -> None:
 def test_a_second_piece_of_a_word_does_not_begin_a_name() -> None:
     logits = np.eye(3, dtype=np.float32)[[1, 1, 0]]
     assert find_tagged(logits, np.asarray([(0, 3), (3, 6), (7, 9)])) == [Span(0, 6)]
+
+
+def test_a_mention_that_shows_a_stance_outweighs_many_that_do_not() -> None:
+    background, telling = [0, 0, 0, 6], [0, 5, 0, 0]
+    logits = np.asarray([background, background, background, telling, background], dtype=np.float32)
+    pooled, shares = pool_mentions(logits, np.asarray([0, 0, 0, 0, 1]), 2)
+    assert [LABELS[one] for one in pooled.argmax(axis=1)] == ["boycott", "none"]
+    assert np.allclose(np.exp(pooled).sum(axis=1), 1, atol=1e-4)
+    assert shares[0, 3] > 0.9
+    assert shares[1].tolist() == [0, 0, 0, 0, 1]

@@ -9,7 +9,7 @@ import torch
 
 from stance.actors import Lexicon
 from stance.errors import ParityError, StanceError
-from stance.transformer import HeadLayout, link_actors
+from stance.transformer import HeadLayout, link_mentions, pool_mentions
 from training.backbone import backbone_path, load_tokenizer, make_encoder, make_model
 from training.batches import Collator, RecordEncoder
 from training.config import TrainingConfig
@@ -48,12 +48,13 @@ def test_serving_and_training_judge_alike(
     linked = link(outputs["logits"], batch["labels"], layout)
     for row, one in enumerate(load_corpus([small_corpus])[:6]):
         arrays = encode(one.record)
-        count = arrays["mentions"].shape[1]
+        count, actors = arrays["mentions"].shape[1], len(arrays["labels"])
         tokens = linked["tokens"][row, :count].detach().numpy()
-        stances, attention = link_actors(tokens, arrays["mentions"], layout)
-        actors = len(arrays["labels"])
+        mentions, by_mention = link_mentions(tokens, arrays["mentions"], layout)
+        stances, shares = pool_mentions(mentions, arrays["owners"], actors)
+        attention = shares @ by_mention
         assert np.allclose(stances, linked["stances"][row, :actors].detach().numpy(), atol=1e-4)
-        assert np.allclose(attention, linked["scores"][row, :actors, :count].exp().detach().numpy(), atol=1e-4)
+        assert np.allclose(attention, linked["attention"][row, :actors, :count].detach().numpy(), atol=1e-4)
 
 
 def test_evidence_and_labels_lie_on_the_right_tokens(encode: RecordEncoder, small_corpus: Path) -> None:
