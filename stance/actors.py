@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from stance.names import ARTICLES, GENERIC, NO_ACTORS, PARTICLES, Hit, NameIndex, initials, make_index, surname
 from stance.schema import Actor, Mentioned, Span
-from stance.text import find_words, normalise
+from stance.text import Word, find_words, normalise
 
 _ABBREVIATION = r"([^\W\d_][\w\-/]{1,9})"
 _INTRODUCED = re.compile(
@@ -122,11 +122,9 @@ class _Finder:
     def _trim(self, span: Span) -> Span | None:
         """The tagged stretch widened to whole words, without a leading article; ``None`` if no name is left."""
         words = self._words[bisect_right(self._ends, span.start) : bisect_left(self._starts, span.end)]
-        while (words and not words[0].surface[0].isupper() and words[0].form not in PARTICLES) or (
-            words and words[0].form in ARTICLES
-        ):
+        while words and (words[0].form in ARTICLES or not _opens_name(words[0])):
             words = words[1:]
-        if not words or words[-1].form in NO_ACTORS:
+        if not words or (words[-1].surface.islower() and words[-1].form in NO_ACTORS):
             return None
         if len(words) == 1 and (words[0].form in GENERIC or len(words[0].surface) < 2):
             return None
@@ -179,6 +177,10 @@ class _Finder:
         owners = self._index.owners(name)
         if owners <= {owner} or min(owners) >= self._asked > owner:
             self._index.add(name, owner, is_place=is_place, is_person=is_person)
+
+
+def _opens_name(word: Word) -> bool:
+    return word.surface[0].isupper() or word.form in PARTICLES
 
 
 def _is_short_form(surface: str, actor: Actor) -> bool:

@@ -91,7 +91,7 @@ def pool_mentions(logits: FloatArray, owners: NDArray[np.int64], actors: int) ->
         actors: number of actors; each owns at least one mention.
 
     Returns:
-        Log-probabilities, shape ``(actors, labels)``, and each mention's share of its actor, shape ``(actors, mentions)``.
+        Log-probabilities, shape ``(actors, labels)``, and each mention's share of its actor, ``(actors, mentions)``.
     """
     probabilities = softmax(logits)
     shares = np.zeros((actors, len(owners)), dtype=np.float32)
