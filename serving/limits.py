@@ -29,7 +29,7 @@ GUARDED = ("/classify", "/classify/batch")
 _KNOWN = (*GUARDED, "/", "/livez", "/readyz", "/healthz", "/metrics", "/docs.json", "/schema.json", "/version")
 _GETS = ("/", "/metrics", "/version")
 #: Seconds past the deadline after which the gate answers in the handler's place.
-_GRACE = 1.0
+_GRACE = 5.0
 
 
 class Gate:
