@@ -10,7 +10,18 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from stance.names import ARTICLES, GENERIC, NO_ACTORS, PARTICLES, Hit, NameIndex, initials, make_index, surname
+from stance.names import (
+    ARTICLES,
+    GENERIC,
+    NO_ACTORS,
+    NOT_ALONE,
+    PARTICLES,
+    Hit,
+    NameIndex,
+    initials,
+    make_index,
+    surname,
+)
 from stance.schema import Actor, Mentioned, Span
 from stance.text import Word, find_words, normalise
 
@@ -126,7 +137,7 @@ class _Finder:
             words = words[1:]
         if not words or (words[-1].surface.islower() and words[-1].form in NO_ACTORS):
             return None
-        if len(words) == 1 and (words[0].form in GENERIC or len(words[0].surface) < 2):
+        if len(words) == 1 and (words[0].form in GENERIC | NOT_ALONE or len(words[0].surface) < 2):
             return None
         return Span(words[0].start, words[-1].end)
 

@@ -37,6 +37,14 @@ GENERIC = frozenset(
     islands island republics amnesty report agreement
     """.split()
 )
+#: Adjectives and host cities, which alone are no actor.
+NOT_ALONE = frozenset(
+    """
+    american arab british chinese egyptian european french german iranian iraqi israeli jordanian
+    kazakh kurdish lebanese
+    palestinian russian saudi syrian turkish ukrainian western astana geneva riyadh sochi vienna
+    """.split()
+)
 #: Nouns at whose end a tagged stretch is an event or a paper, no actor.
 NO_ACTORS = frozenset(
     """

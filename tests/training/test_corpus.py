@@ -111,3 +111,14 @@ def test_every_line_is_canonical_json() -> None:
     for path in sorted(CORPUS.glob("*.jsonl")):
         for line in path.read_text(encoding="utf-8").splitlines():
             assert line == json.dumps(json.loads(line), ensure_ascii=False), path
+
+
+def test_datasets_loads_the_corpus(tmp_path: Path) -> None:
+    import datasets
+
+    from training.corpus import CORPUS
+
+    files = [str(path) for path in sorted(CORPUS.glob("*.jsonl"))]
+    loaded = datasets.load_dataset("json", data_files=files, split="train", cache_dir=str(tmp_path))
+    assert loaded.num_rows == len(load_corpus())
+    assert {"id", "process", "text", "actors", "split"} <= set(loaded.column_names)
