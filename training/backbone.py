@@ -62,8 +62,8 @@ def make_encoder(tokenizer: PreTrainedTokenizerFast, config: TrainingConfig) -> 
 def make_model(config: TrainingConfig) -> PreTrainedModel:
     """The backbone under a fresh token head of the layout's width.
 
-    Attention is trained without dropout: drawing its masks costs a third of a step on a CPU. It is eager on a CPU, where
-    the backward pass of the fused kernel is slower than the plain one.
+    Attention is trained without dropout: drawing its masks costs a third of a step on a CPU. It is eager there: the
+    fused kernel is slower in the backward pass.
     """
     layout = HeadLayout(config.key_size)
     names = (

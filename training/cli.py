@@ -34,6 +34,10 @@ _DEFAULT = TrainingConfig()
 DataOption = Annotated[
     list[Path], typer.Option("--data", help="A .jsonl file or a folder of them; may be given more than once.")
 ]
+CalibrationOption = Annotated[
+    list[Path],
+    typer.Option("--calibration", help="Files whose dev split the probabilities are fitted on: reports like yours."),
+]
 NameOption = Annotated[str, typer.Option(help="The bundle's name: it is written to models/NAME.")]
 ModelsOption = Annotated[Path, typer.Option(help="Folder of the bundles.")]
 RunsOption = Annotated[Path, typer.Option(help="Folder of checkpoints and intermediate results.")]
@@ -139,7 +143,12 @@ def agreement(data: DataOption = [GOLD]) -> None:
 
 
 @app.command()
-def baseline(data: DataOption = [CORPUS], name: NameOption = "baseline", models: ModelsOption = Path("models")) -> None:
+def baseline(
+    data: DataOption = [CORPUS],
+    calibration: CalibrationOption = [GOLD],
+    name: NameOption = "baseline",
+    models: ModelsOption = Path("models"),
+) -> None:
     """Fit the scikit-learn baseline, compare it with the yardsticks, and write it as a bundle.
 
     Example: train baseline --name baseline
@@ -149,7 +158,7 @@ def baseline(data: DataOption = [CORPUS], name: NameOption = "baseline", models:
     from training.data import load_data, require_enough
 
     with _told():
-        loaded = load_data(data)
+        loaded = load_data(data, calibration=calibration)
         require_enough(loaded)
         rows = pipeline.bundle_baseline(loaded, models / name)
     _print_rows(rows)
@@ -190,6 +199,7 @@ def finetune(
 @app.command()
 def export(
     data: DataOption = [CORPUS],
+    calibration: CalibrationOption = [GOLD],
     name: NameOption = "default",
     models: ModelsOption = Path("models"),
     runs: RunsOption = Path("runs"),
@@ -203,7 +213,7 @@ def export(
     from training import pipeline
 
     with _told():
-        config, held_out = pipeline.load_run(runs / name / f"seed-{seed}", data)
+        config, held_out = pipeline.load_run(runs / name / f"seed-{seed}", data, calibration)
         metrics = pipeline.run(held_out, config, folder=models / name, runs=runs, resume=True)
     _print_rows(metrics["rows"])
     console.print(f"wrote {models / name}")
@@ -244,6 +254,7 @@ def evaluate(
 def run(
     data: DataOption = [CORPUS],
     extra: Annotated[list[Path], typer.Option(help="Labels of your own, added to the data.")] = [],
+    calibration: CalibrationOption = [GOLD],
     name: Annotated[str, typer.Option(help="The bundle's name [default: default; with --quick: quick].")] = "",
     models: ModelsOption = Path("models"),
     runs: RunsOption = Path("runs"),
@@ -270,7 +281,7 @@ def run(
     name = name or ("quick" if quick_run else "default")
     started = time.monotonic()
     with _told():
-        loaded = load_data([*data, *extra])
+        loaded = load_data([*data, *extra], calibration=calibration)
         require_enough(loaded)
         if quick_run:
             loaded = thin(loaded, _QUICK_HELD_OUT)

@@ -20,9 +20,16 @@ from training.splits import split_faults
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """All that a run learns from and is measured on."""
+    """All that a run learns from and is measured on.
+
+    Attributes:
+        splits: the corpus, divided.
+        calibration: records that the probabilities are fitted on, never the test split.
+        digest: of the corpus, the listed actors and the known processes.
+    """
 
     splits: Mapping[Split, Sequence[Located]]
+    calibration: Sequence[Located]
     actors: Sequence[Mapping[str, Any]]
     processes: Sequence[Mapping[str, Any]]
     digest: str
@@ -43,8 +50,11 @@ class Data:
         return parse_processes(self.processes)
 
 
-def load_data(paths: Sequence[Path]) -> Data:
+def load_data(paths: Sequence[Path], *, calibration: Sequence[Path] = ()) -> Data:
     """Load, check and divide the corpus.
+
+    Args:
+        calibration: files whose dev split the probabilities are fitted on; none: the corpus's own dev split.
 
     Raises:
         CorpusError: with a line for each fault.
@@ -60,13 +70,24 @@ def load_data(paths: Sequence[Path]) -> Data:
     actors = json.loads((DATA / "actors.json").read_text(encoding="utf-8"))
     processes = json.loads((DATA / "processes.json").read_text(encoding="utf-8"))
     digest = hashlib.sha256((corpus_digest(located) + json.dumps([actors, processes])).encode()).hexdigest()
-    return Data(splits, actors, processes, digest)
+    return Data(splits, _dev_records(calibration) or splits["dev"], actors, processes, digest)
+
+
+def _dev_records(paths: Sequence[Path]) -> list[Located]:
+    if not paths:
+        return []
+    dev = [one for one in load_corpus(paths) if one.record.split == "dev"]
+    if not dev:
+        raise CorpusError(
+            [f"{', '.join(map(str, paths))}: no record of split 'dev' to calibrate on; name files that have some"]
+        )
+    return dev
 
 
 def thin(data: Data, records: int) -> Data:
-    """The same data with at most so many records in dev and test, for a quick run."""
+    """The same data with at most so many records in dev, test and calibration, for a quick run."""
     splits = {split: ones if split == "train" else ones[:records] for split, ones in data.splits.items()}
-    return replace(data, splits=splits)
+    return replace(data, splits=splits, calibration=data.calibration[:records])
 
 
 def require_enough(data: Data) -> None:

@@ -99,7 +99,7 @@ class Exported:
 
 
 def export_step(data: Data, config: TrainingConfig, trained: Trained, *, min_agreement: float) -> Exported:
-    """Export, check parity, calibrate on dev and score on test."""
+    """Export, check parity, calibrate and score on test."""
     encoder = make_encoder(load_tokenizer(config.backbone), config)
     layout = HeadLayout(config.key_size)
     encode = RecordEncoder(encoder, data.lexicon, data.known, config)
@@ -114,9 +114,9 @@ def export_step(data: Data, config: TrainingConfig, trained: Trained, *, min_agr
 
 
 def calibrated(data: Data, engine: Engine, name: str) -> Bundle:
-    """A bundle in memory around an engine, calibrated on dev."""
+    """A bundle in memory around an engine, with calibrated probabilities."""
     known = data.known
-    logits, y_true = held_out_logits(engine, data.splits["dev"], data.lexicon, data.names)
+    logits, y_true = held_out_logits(engine, data.calibration, data.lexicon, data.names)
     calibration = fit_calibration(logits, y_true)
     return Bundle(name, "", engine, data.lexicon, {one.key: one for one in known}, calibration)
 
@@ -164,7 +164,7 @@ def as_dicts(rows: Mapping[str, Mapping[str, Interval]]) -> dict[str, dict[str, 
     return {name: {subset: asdict(one) for subset, one in row.items()} for name, row in rows.items()}
 
 
-def load_run(folder: Path, paths: Sequence[Path]) -> tuple[TrainingConfig, Data]:
+def load_run(folder: Path, paths: Sequence[Path], calibration: Sequence[Path]) -> tuple[TrainingConfig, Data]:
     """The settings of a finished fine-tuning, and the data it was made with.
 
     Raises:
@@ -175,7 +175,7 @@ def load_run(folder: Path, paths: Sequence[Path]) -> tuple[TrainingConfig, Data]
             f"{folder}: no finished fine-tuning; run `train finetune` first, with the same --name and --seed"
         )
     stamp = json.loads((folder / "run.json").read_text())
-    data = load_data(paths)
+    data = load_data(paths, calibration=calibration)
     if stamp["corpus_digest"] != data.digest:
         raise StanceError(f"{folder}: was trained on other data; give the same --data, or train again")
     return TrainingConfig(**stamp["config"]), data
@@ -248,6 +248,7 @@ def _metrics(
         "parity": asdict(exported.parity),
         "config": asdict(config),
         "corpus_digest": data.digest,
+        "calibration_records": len(data.calibration),
         "records": {**records, "train": min(records["train"], config.max_records or records["train"])},
         "seconds": trained.seconds,
         "history": trained.history,

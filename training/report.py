@@ -97,6 +97,7 @@ def save_card(folder: Path, *, name: str, scores: Scores, metrics: Mapping[str, 
         name=name,
         backbone=metrics["config"]["backbone"],
         digest=metrics["corpus_digest"][:16],
+        calibration=metrics["calibration_records"],
         minutes=metrics["seconds"] / 60,
         rows=format_rows(metrics["rows"]),
         labels=_format_shares({f"`{label}`": value for label, value in scores.per_label.items()}),
@@ -128,6 +129,7 @@ Says where each actor of a news text stands toward a peace process: `support`, `
 - **Model**: {backbone} fine-tuned with a token head, exported to ONNX int8; one pass over the text judges every actor in it.
 - **Data**: {train} training, {dev} dev and {test} test records of `data/corpus`
   (digest `{digest}`), passages written for training and labelled by `data/codebook.md`; see `data/README.md`.
+- **Calibrated on** {calibration} records, by default the dev split of `data/gold`: retold real reports.
 - **Made by**: `train run --name {name}`, {minutes:.0f} minutes of fine-tuning.
 
 ## Intended use
@@ -160,7 +162,7 @@ The held-out passages were written by the same hands as the training passages; o
 ![Confusion matrix]({confusion_png}) ![Reliability]({reliability_png}) ![Learning curve]({learning_png})
 
 ## Limits
-- Trained on short passages; in long articles an actor's label is a mean over all that is said of it.
+- Trained mostly on short passages; a stance told once in a long article is missed more often.
 - Actors that are only described ("a former minister") are not found unless they are asked for by that description.
 - Irony, and stances that only a reader with background knowledge would see, are often missed.
 """

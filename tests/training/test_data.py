@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from stance.errors import CorpusError
+from training.data import load_data, thin
+
+
+def test_probabilities_are_fitted_on_the_dev_split_unless_other_records_are_named(
+    small_corpus: Path, write_records: Callable[..., Path]
+) -> None:
+    reports = write_records({"split": "dev"}, {"split": "test"})
+    own = load_data([small_corpus])
+    assert own.calibration == own.splits["dev"]
+    named = load_data([small_corpus], calibration=[reports])
+    assert [one.record.id for one in named.calibration] == ["t-0"]
+    assert named.splits == own.splits
+    assert named.digest == own.digest
+    assert len(thin(own, 3).calibration) == 3
+
+
+def test_calibration_needs_a_dev_split(small_corpus: Path, write_records: Callable[..., Path]) -> None:
+    reports = write_records({"split": "test"})
+    with pytest.raises(CorpusError, match="no record of split 'dev' to calibrate on"):
+        load_data([small_corpus], calibration=[reports])
