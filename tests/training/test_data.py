@@ -12,7 +12,7 @@ from training.data import load_data, thin
 def test_probabilities_are_fitted_on_the_dev_split_unless_other_records_are_named(
     small_corpus: Path, write_records: Callable[..., Path]
 ) -> None:
-    reports = write_records({"split": "dev"}, {"split": "test"})
+    reports = write_records({"split": "dev"})
     own = load_data([small_corpus])
     assert own.calibration == own.splits["dev"]
     named = load_data([small_corpus], calibration=[reports])
