@@ -21,7 +21,7 @@ from rich.table import Table
 from stance import __version__
 from stance.errors import CorpusError, StanceError
 from training.config import TrainingConfig, quick
-from training.corpus import CORPUS, GOLD, SPLITS, load_corpus
+from training.corpus import BEHAVIOUR, CORPUS, GOLD, SPLITS, load_corpus
 
 app = typer.Typer(
     help="Make stance models: check the data, train, evaluate, export.", no_args_is_help=True, add_completion=True
@@ -248,6 +248,32 @@ def evaluate(
     _print_rows({str(bundle): {key: asdict(one) for key, one in scores.macro_f1.items()}}, split=on)
     for key in ("accuracy", "evidence_f1", "ece", "coverage", "set_size", "found_recall", "found_precision", "pair_f1"):
         console.print(f"{key:16} {getattr(scores, key):.3f}")
+
+
+@app.command()
+def behaviour(
+    bundle: Annotated[Path, typer.Argument(help="Folder of the bundle.")] = Path("models/default"),
+    data: Annotated[list[Path], typer.Option("--data", help="A .jsonl file of pairs or a folder of them.")] = [
+        BEHAVIOUR
+    ],
+    failures: Annotated[bool, typer.Option("--failures", help="Name the pairs that failed.")] = False,
+) -> None:
+    """Put the behaviour tests to a bundle: pairs of texts that differ in one thing, by capability.
+
+    Example: train behaviour models/default --failures
+    """
+    _prepare()
+    from stance.bundle import load_bundle
+    from training.behaviour import load_pairs, run_pairs
+
+    table = Table("capability", "pairs", "failed", "failure rate", title=str(bundle))
+    with _told():
+        results = run_pairs(load_bundle(bundle), load_pairs(data))
+    for one in results:
+        table.add_row(one.capability, str(one.pairs), str(len(one.failed)), f"{one.failure_rate:.1%}")
+    console.print(table)
+    for one in results if failures else ():
+        console.print(*one.failed, sep="\n")
 
 
 @app.command()

@@ -19,6 +19,7 @@ from stance.schema import Actor, Process
 DATA = Path(__file__).resolve().parent.parent / "data"
 CORPUS = DATA / "corpus"
 GOLD = DATA / "gold"
+BEHAVIOUR = DATA / "behaviour"
 
 Label = Literal["support", "boycott", "conditional", "none"]
 Split = Literal["train", "dev", "test"]
