@@ -20,15 +20,13 @@ const keyOf = ({ text, response }) => JSON.stringify([response.process.name, tex
 const snippet = (text) => text.trim().slice(0, 50).replace(/\s+/g, " ");
 
 /** Take an article that was read: a new one, or the same again, whose corrections stay. */
-function take(article, isLast) {
+function take(article) {
   article.title ||= `${snippet(article.text)}…`;
   const place = articles.findIndex((one) => keyOf(one) === keyOf(article));
   article.checks = articles[place]?.checks ?? new Map();
   articles.splice(place < 0 ? articles.length : place, 1, article);
   showTimeline();
-  if (!isLast) return;
   show(article);
-  goTo(byId("results-title"), "start");
 }
 
 function show(article) {
@@ -192,4 +190,4 @@ byId("copy-curl").addEventListener("click", (event) => copyFrom(byId("curl"), ev
 byId("copy-json").addEventListener("click", (event) => copyFrom(byId("json"), event.currentTarget));
 addEventListener("beforeunload", (event) => { if (!isSaved) event.preventDefault(); });
 
-new ArticleForm(take).ready.then(() => { document.documentElement.dataset.ready = "true"; });
+new ArticleForm(take, () => goTo(byId("results-title"), "start")).ready.then(() => { document.documentElement.dataset.ready = "true"; });

@@ -19,12 +19,12 @@ export function cardOf(actor, index, check, on) {
   const isNamed = actor.mentions.length > 0;
   const verdict = isNamed ? [badge(actor.stance), ` ${percent(certainty(actor))}`] : ["not named"];
   const body = isNamed
-    ? [bars(actor), plausible(actor), evidence(actor, on.reveal), mentions(actor, on.reveal)]
+    ? [bars(actor), plausible(actor, on.reveal), evidence(actor, on.reveal)]
     : [element("p", { class: "hint" }, "The text does not name this actor, so it has no stance here.")];
   return element("li", {
     id: `actor-${index}`, class: `card ${actor.stance}`, tabindex: "-1", "aria-labelledby": `name-${index}`,
     "data-stance": actor.stance,
-  }, element("div", { class: "head" }, title, element("div", { class: "verdict" }, ...verdict)), ...body, judging(actor, check, on));
+  }, element("div", { class: "head" }, title, element("div", { class: "verdict" }, ...verdict)), ...body.filter(Boolean), judging(actor, check, on));
 }
 
 function bars(actor) {
@@ -37,14 +37,16 @@ function bars(actor) {
   }));
 }
 
-function plausible(actor) {
-  const words = actor.plausible.length > 1
-    ? `Plausible: ${listed(actor.plausible)}. Look at the evidence.` : `Plausible: ${listed(actor.plausible)} only.`;
-  return element("p", { class: actor.plausible.length > 1 ? "plausible unsure" : "plausible" }, words);
+function plausible(actor, reveal) {
+  const isUnsure = actor.plausible.length > 1;
+  const advice = actor.evidence.length ? "look at the evidence" : "look at the mentions";
+  const words = isUnsure ? `Plausible: ${listed(actor.plausible)}; ${advice}.` : `Plausible: ${listed(actor.plausible)} only.`;
+  return element("p", { class: "plausible" }, element("span", { class: isUnsure ? "unsure" : "" }, words),
+    actor.evidence.length ? null : element("span", { class: "hint" }, " No sentence shows a stance."), " ", mentions(actor, reveal));
 }
 
 function evidence(actor, reveal) {
-  if (!actor.evidence.length) return element("p", { class: "hint" }, "No sentence shows a stance.");
+  if (!actor.evidence.length) return null;
   const strongest = [...actor.evidence].sort((a, b) => b.score - a.score);
   return element("ul", { class: "evidence", "aria-label": "Evidence" }, ...strongest.map((one) => element("li", {},
     button(one.text, () => reveal(one), { dir: "auto", title: "Show it in the text" }),
@@ -55,11 +57,11 @@ function evidence(actor, reveal) {
 function mentions(actor, reveal) {
   const total = actor.mentions.length;
   let next = 0;
-  const made = button(`${counted(total, "mention")} in the text`, () => {
+  const made = button(counted(total, "mention"), () => {
     reveal(actor.mentions[next]);
-    made.textContent = `Mention ${next + 1} of ${total}`;
+    made.textContent = `mention ${next + 1} of ${total}`;
     next = (next + 1) % total;
-  }, { class: "quiet" });
+  }, { class: "quiet", title: "Show it in the text" });
   return made;
 }
 

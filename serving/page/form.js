@@ -11,10 +11,11 @@ const codePoints = (text) => {
 };
 const commas = (text) => text.split(",").map((name) => name.trim()).filter(Boolean);
 
-/** Wires the form; `onArticle(article)` takes each document that was read. */
+/** Wires the form; `onArticle(article)` takes each document that was read, `onEnd()` is called when all were. */
 export class ArticleForm {
-  constructor(onArticle) {
+  constructor(onArticle, onEnd) {
     this.onArticle = onArticle;
+    this.onEnd = onEnd;
     byId("form").addEventListener("submit", (event) => { event.preventDefault(); this.submit(); });
     byId("example").addEventListener("click", () => this.example());
     byId("files").addEventListener("change", (event) => this.take([...event.target.files]));
@@ -95,20 +96,27 @@ export class ArticleForm {
   async readAll(contents, problems) {
     this.tell(null);
     byId("submit").disabled = true;
-    for (const [index, content] of contents.entries()) {
-      byId("status").textContent = contents.length > 1 ? `Reading ${index + 1} of ${contents.length}…` : "Reading…";
-      try {
-        const request = this.request(content);
-        const response = await classify(request);
-        this.onArticle({ ...content, text: request.text, request, response }, index === contents.length - 1);
-      } catch (error) {
-        if (!(error instanceof Refused)) throw error;
-        problems.push(contents.length > 1 ? `${content.title}: ${error.message}` : error.message);
+    try {
+      for (const [index, content] of contents.entries()) {
+        byId("status").textContent = contents.length > 1 ? `Reading ${index + 1} of ${contents.length}…` : "Reading…";
+        await this.readOne(content, problems);
       }
+    } finally {
+      byId("submit").disabled = false;
+      byId("status").textContent = "";
     }
-    byId("submit").disabled = false;
-    byId("status").textContent = "";
     if (problems.length) this.tell(problems.join(" "));
+    else this.onEnd();
+  }
+
+  async readOne(content, problems) {
+    const request = this.request(content);
+    try {
+      this.onArticle({ ...content, text: request.text, request, response: await classify(request) });
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      problems.push(content.title ? `${content.title}: ${error.message}` : error.message);
+    }
   }
 
   request({ text, title, date }) {

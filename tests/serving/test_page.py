@@ -158,12 +158,13 @@ def test_several_dated_files_give_a_timeline(page: Page) -> None:
         "2018-01-25 gone.txt": "Turkey will boycott the Sochi congress and sends nobody.",
         "2018-01-10 early.txt": "Turkey welcomed the Sochi congress and will send a delegation.",
         "note.txt": "Iran praised the Sochi congress.",
+        "empty.txt": "",
         "picture.png": "\0\x01",
     }
     files = [{"name": name, "mimeType": "text/plain", "buffer": text.encode()} for name, text in texts.items()]
     page.set_input_files("#files", files)  # type: ignore[arg-type]
     expect(page.locator("#articles button")).to_have_count(3)
-    expect(page.locator("#problem")).to_have_text("picture.png is not a text file.")
+    expect(page.locator("#problem")).to_contain_text("picture.png is not a text file. empty: ")
     assert page.locator("#timeline time").all_text_contents() == ["2018-01-10", "2018-01-25"]
     expect(page.locator("#timeline")).to_contain_text("1 article without a date left out.")
     row = page.locator("#timeline tbody tr", has_text="Turkey").locator("td")
