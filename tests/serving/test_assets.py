@@ -45,8 +45,8 @@ def test_other_methods_and_files_are_refused(page_url: str) -> None:
 
 
 def test_the_page_adds_one_line_to_the_metrics(page_url: str) -> None:
-    httpx.get(f"{page_url}page/app.js")
-    assert 'path="/",status="200"' in (metrics := httpx.get(f"{page_url}metrics").text)
+    httpx.get(f"{page_url}page/app.js", timeout=60)
+    assert 'path="/",status="200"' in (metrics := httpx.get(f"{page_url}metrics", timeout=60).text)
     assert "page/app.js" not in metrics
 
 

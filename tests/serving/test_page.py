@@ -34,7 +34,7 @@ def test_the_example_is_read(page: Page, page_url: str) -> None:
     expect(page.locator("#date")).to_have_value("2018-01-31")
     page.click("#submit")
     expect(page.locator("#results-title")).to_be_focused()
-    actors = httpx.post(f"{page_url}classify", json={"text": SEED}).json()["actors"]
+    actors = httpx.post(f"{page_url}classify", json={"text": SEED}, timeout=60).json()["actors"]
     assert page.locator("#article").text_content() == SEED
     assert page.locator("#article a").count() == sum(len(one["mentions"]) for one in actors)
     for actor, one in enumerate(actors):
