@@ -11,9 +11,9 @@ import json
 import math
 import time
 from contextvars import ContextVar
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from serving.assets import load_assets
 from serving.metrics import Metrics
 from serving.refusals import Answer, Refusal
 from serving.settings import Limits
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 DEADLINE: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 GUARDED = ("/classify", "/classify/batch")
-_KNOWN = (*GUARDED, "/", "/livez", "/readyz", "/healthz", "/metrics", "/docs.json", "/schema.json", "/version")
-_GETS = ("/", "/metrics", "/version")
+_KNOWN = (*GUARDED, "/livez", "/readyz", "/healthz", "/metrics", "/docs.json", "/schema.json", "/version")
+_GETS = ("/metrics", "/version")
 #: Seconds past the deadline after which the gate answers in the handler's place.
 _GRACE = 5.0
 
 
 class Gate:
-    """The middleware. It answers ``/metrics``, ``/version`` and ``/`` itself and passes everything else on.
+    """The middleware. It answers ``/metrics``, ``/version`` and the page itself and passes everything else on.
 
     Args:
         limits: ``None`` reads them from the environment.
@@ -44,6 +44,7 @@ class Gate:
         self._limits = limits or Limits.from_environment()
         self._metrics = Metrics()
         self._pending = 0
+        self._assets = load_assets()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer or pass on one request."""
@@ -56,16 +57,21 @@ class Gate:
             await self._route(scope, receive, answer)
         except Refusal as refusal:
             await answer.refuse(refusal.status, str(refusal), refusal.headers)
-        path = scope["path"] if scope["path"] in _KNOWN else "unknown"
-        self._metrics.observe(path, answer.status, time.monotonic() - started)
+        self._metrics.observe(self._label(scope["path"]), answer.status, time.monotonic() - started)
+
+    def _label(self, path: str) -> str:
+        """The path as the metrics have it: one of a fixed list."""
+        if path in _KNOWN:
+            return path
+        return "/" if path in self._assets else "unknown"
 
     async def _route(self, scope: Scope, receive: Receive, answer: Answer) -> None:
         path, method = scope["path"], scope["method"]
-        if path not in _KNOWN:
+        if path not in _KNOWN and path not in self._assets:
             raise Refusal(404, f"no such path: {path!r}; POST to /classify or /classify/batch")
         if path in GUARDED and method == "POST":
             await self._guard(scope, receive, answer)
-        elif path not in _GETS:
+        elif path not in _GETS and path not in self._assets:
             await self._app(scope, receive, answer)
         elif method not in ("GET", "HEAD"):
             raise Refusal(405, f"{path} takes GET, not {method}", headers={"Allow": "GET, HEAD"})
@@ -74,7 +80,7 @@ class Gate:
         elif path == "/version":
             await answer.plain(json.dumps({"package": __version__}).encode(), "application/json")
         else:
-            await answer.plain(files("serving").joinpath("page/index.html").read_bytes(), "text/html; charset=utf-8")
+            await answer.plain(self._assets[path].body, self._assets[path].content_type)
 
     async def _guard(self, scope: Scope, receive: Receive, answer: Answer) -> None:
         """Take the body in, hand it on, and hold its place in the queue until the handler is truly done with it."""

@@ -6,6 +6,7 @@ import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from serving.assets import POLICY
 from serving.schemas import ErrorOut, ErrorResponse
 
 if TYPE_CHECKING:
@@ -22,6 +23,12 @@ CODES = {
     500: "internal_error",
     503: "not_ready",
     504: "deadline_exceeded",
+}
+_PLAIN_HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
 }
 _PHRASES = {
     404: "no such path; POST to /classify or /classify/batch",
@@ -77,7 +84,7 @@ class Answer:
 
     async def plain(self, body: bytes, content_type: str) -> None:
         """Answer with 200."""
-        await self._respond(200, body, {"Content-Type": content_type, "Content-Security-Policy": "default-src 'self'"})
+        await self._respond(200, body, {"Content-Type": content_type, **_PLAIN_HEADERS})
 
     async def _finish(self, status: int, error: ErrorOut, headers: dict[str, str]) -> None:
         body = ErrorResponse(error=error).model_dump_json().encode()

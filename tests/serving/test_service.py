@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -218,9 +217,6 @@ def test_batch_bounds(client: httpx.Client, count: int) -> None:
 def test_probes_and_pages(client: httpx.Client) -> None:
     for path in ("/livez", "/readyz", "/metrics", "/docs.json", "/version", "/"):
         assert client.get(path).status_code == 200, path
-    page = client.get("/")
-    assert "//" not in re.sub(r"localhost:\d+", "", page.text.replace("<!doctype", ""))
-    assert page.headers["content-security-policy"] == "default-src 'self'"
     assert {"/classify", "/classify/batch"} <= set(client.get("/docs.json").json()["paths"])
 
 

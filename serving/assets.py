@@ -1,0 +1,61 @@
+"""The page and what it loads: files read once, each with its headers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+
+from serving.settings import bundle_folder
+from stance.bundle import PROCESSES, parse_processes
+
+_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
+}
+#: Nothing from elsewhere, nothing inline, no framing, and no string ever taken for markup.
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One file as it goes out."""
+
+    body: bytes
+    content_type: str
+
+
+def load_assets() -> Mapping[str, Asset]:
+    """Everything that the page is made of, by path: ``/`` is the page, ``/page/NAME`` a file beside it.
+
+    ``/page/processes.json`` lists the processes that the served bundle knows by key.
+    """
+    assets: dict[str, Asset] = {}
+    for file in files("serving").joinpath("page").iterdir():
+        suffix = file.name[file.name.rfind(".") :]
+        if suffix in _TYPES:
+            path = "/" if file.name == "index.html" else f"/page/{file.name}"
+            assets[path] = Asset(file.read_bytes(), _TYPES[suffix])
+    assets["/page/processes.json"] = Asset(_known_processes(), "application/json")
+    return assets
+
+
+def _known_processes() -> bytes:
+    processes = parse_processes(json.loads((bundle_folder() / PROCESSES).read_bytes()))
+    return json.dumps([{"key": one.key, "name": one.name} for one in processes], ensure_ascii=False).encode()

@@ -1,0 +1,143 @@
+// The form: what is to be read, toward which process, and from where it comes.
+import { byId, element } from "./dom.js";
+import { Refused, classify, fromText, loadProcesses, readFile } from "./service.js";
+
+const MAX_LENGTH = 50_000;
+const OWN = "";
+const codePoints = (text) => {
+  let count = 0;
+  for (const _ of text) count += 1;
+  return count;
+};
+const commas = (text) => text.split(",").map((name) => name.trim()).filter(Boolean);
+
+/** Wires the form; `onArticle(article)` takes each document that was read, `onEnd()` is called when all were. */
+export class ArticleForm {
+  constructor(onArticle, onEnd) {
+    this.onArticle = onArticle;
+    this.onEnd = onEnd;
+    byId("form").addEventListener("submit", (event) => { event.preventDefault(); this.submit(); });
+    byId("example").addEventListener("click", () => this.example());
+    byId("files").addEventListener("change", (event) => this.take([...event.target.files]));
+    byId("text").addEventListener("input", () => this.count());
+    byId("process").addEventListener("change", () => this.showOwn());
+    this.acceptDrops();
+    this.count();
+    this.ready = this.listProcesses();
+  }
+
+  async listProcesses() {
+    const known = await loadProcesses().catch(() => []);
+    if (known.length) byId("process").replaceChildren(...known.map(({ key, name }) => element("option", { value: key }, name)));
+    byId("process").append(element("option", { value: OWN }, "Another…"));
+  }
+
+  showOwn() {
+    byId("own-process").hidden = byId("process").value !== OWN;
+  }
+
+  acceptDrops() {
+    const holds = (event) => event.dataTransfer?.types.includes("Files");
+    addEventListener("dragover", (event) => { if (holds(event)) { event.preventDefault(); byId("drop").hidden = false; } });
+    addEventListener("dragleave", (event) => { if (!event.relatedTarget) byId("drop").hidden = true; });
+    addEventListener("drop", (event) => {
+      byId("drop").hidden = true;
+      if (!holds(event)) return;
+      event.preventDefault();
+      this.take([...event.dataTransfer.files]);
+    });
+  }
+
+  async example() {
+    const answer = await fetch("page/example.txt");
+    this.fill({ ...fromText(await answer.text()), title: "The Sochi congress ends" });
+    byId("text").focus();
+  }
+
+  fill({ text, title, date }) {
+    byId("text").value = text;
+    byId("title").value = title;
+    byId("date").value = date;
+    this.tell(null);
+    this.count();
+  }
+
+  count() {
+    const length = codePoints(byId("text").value);
+    const isLong = length > MAX_LENGTH;
+    byId("count").textContent = `${length.toLocaleString("en")} of 50,000 characters${isLong ? ": too long, read it in parts" : ""}`;
+    byId("text").setAttribute("aria-invalid", String(isLong));
+  }
+
+  /** One file fills the form; several are read one after the other. */
+  async take(files) {
+    byId("files").value = "";
+    const [read, problems] = [[], []];
+    for (const file of files) {
+      try {
+        read.push(await readFile(file));
+      } catch (error) {
+        problems.push(error.message);
+      }
+    }
+    if (files.length === 1 && read.length) this.fill(read[0]);
+    else if (read.length) await this.readAll(read, problems);
+    if (problems.length) this.tell(problems.join(" "));
+  }
+
+  submit() {
+    const content = { text: byId("text").value, title: byId("title").value.trim(), date: byId("date").value };
+    if (!content.text.trim()) return this.fail("Paste an article first.", byId("text"));
+    if (codePoints(content.text) > MAX_LENGTH) return this.fail("The text is longer than 50,000 characters; read it in parts.", byId("text"));
+    if (byId("process").value === OWN && !byId("process-name").value.trim()) return this.fail("Name the process.", byId("process-name"));
+    return this.readAll([content], []);
+  }
+
+  async readAll(contents, problems) {
+    this.tell(null);
+    byId("submit").disabled = true;
+    try {
+      for (const [index, content] of contents.entries()) {
+        byId("status").textContent = contents.length > 1 ? `Reading ${index + 1} of ${contents.length}…` : "Reading…";
+        await this.readOne(content, problems);
+      }
+    } finally {
+      byId("submit").disabled = false;
+      byId("status").textContent = "";
+    }
+    if (problems.length) this.tell(problems.join(" "));
+    else this.onEnd();
+  }
+
+  async readOne(content, problems) {
+    const request = this.request(content);
+    try {
+      this.onArticle({ ...content, text: request.text, request, response: await classify(request) });
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      problems.push(content.title ? `${content.title}: ${error.message}` : error.message);
+    }
+  }
+
+  request({ text, title, date }) {
+    const actors = byId("actors").value.split("\n").map((line) => line.trim()).filter(Boolean).map((line) => {
+      const [name, ...rest] = line.split("=");
+      return rest.length ? { name: name.trim(), aliases: commas(rest.join("=")) } : name;
+    });
+    const own = { name: byId("process-name").value.trim(), aliases: commas(byId("process-aliases").value) };
+    return {
+      text: text.toWellFormed?.() ?? text, process: byId("process").value || own,
+      ...(actors.length && { actors }), ...(title && { title }), ...(date && { date }),
+    };
+  }
+
+  fail(words, control) {
+    this.tell(words);
+    control.focus();
+  }
+
+  tell(words) {
+    byId("problem").textContent = words ?? "";
+    byId("problem").hidden = !words;
+  }
+}

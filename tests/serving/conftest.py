@@ -1,0 +1,113 @@
+"""A real server with the released bundle, and a real Chromium that looks at its page."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, ConsoleMessage, Page
+
+ROOT = Path(__file__).resolve().parents[2]
+#: Set in continuous integration, where a missing browser is a failure.
+REQUIRED = "STANCE_REQUIRE_BROWSER"
+#: Milliseconds that a step may take; a busy machine is slow, not wrong.
+_PATIENCE = 60_000
+
+
+@pytest.fixture(scope="session")
+def page_url() -> Iterator[str]:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = int(one.getsockname()[1])
+    url = f"http://127.0.0.1:{port}/"
+    code = "from bentoml_cli.cli import cli; cli()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, "serve", "--host", "127.0.0.1", "--port", str(port)],
+        cwd=ROOT,
+        env={**os.environ, "STANCE_BUNDLE": str(ROOT / "models" / "default"), "STANCE_DEADLINE": "600"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        _wait(url, process)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(600):
+        assert process.poll() is None, "the server ended"
+        try:
+            if httpx.get(f"{url}readyz").status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
+    raise AssertionError("the server did not get ready")
+
+
+# Of one module's life only: while it lives no other test can run an event loop.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        told = "no chromium; install it with: apt-get install chromium"
+        pytest.fail(told) if os.environ.get(REQUIRED) else pytest.skip(told)
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=_PATIENCE)
+
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, page_url: str) -> Iterator[Callable[..., Page]]:
+    """Opens the page; fails at the end if it said an error or asked for anything from elsewhere."""
+    faults: list[str] = []
+    opened = []
+
+    def open_one(*, width: int = 1280, scheme: str = "light") -> Page:
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce", locale="en-GB"
+        )
+        opened.append(context)
+        page = context.new_page()
+        page.set_default_timeout(_PATIENCE)
+        page.set_default_navigation_timeout(_PATIENCE)
+        page.on("console", lambda one: faults.append(one.text) if _is_fault(one) else None)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("request", lambda one: None if one.url.startswith((page_url, "blob:")) else faults.append(one.url))
+        page.goto(page_url)
+        page.locator("html[data-ready]").wait_for()
+        return page
+
+    yield open_one
+    for context in opened:
+        context.close()
+    assert not faults
+
+
+def _is_fault(said: ConsoleMessage) -> bool:
+    """Chromium calls a refusal of the service's an error too; the page tells it in words."""
+    return said.type == "error" and "status of 400" not in said.text
+
+
+@pytest.fixture
+def page(open_page: Callable[..., Page]) -> Page:
+    return open_page()
