@@ -35,7 +35,7 @@ lint: .venv/all.done
 
 .venv/all.done: .venv/bin/python requirements.lock pyproject.toml
 	$(PIP) torch==2.13.0
-	$(PIP) --editable '.[train,batch,dev]'
+	$(PIP) --editable '.[train,batch,ray,dev]'
 	touch $@ .venv/serve.done
 
 lock: .venv/bin/python
