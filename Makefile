@@ -7,7 +7,7 @@ PIP := $(BIN)/pip install --quiet --constraint requirements.lock
 PORT ?= 3000
 export BENTOML_DO_NOT_TRACK = true
 
-.PHONY: serve test train lint lock clean
+.PHONY: serve test train lint docs lock clean
 
 serve: .venv/serve.done
 	$(BIN)/bentoml serve --port $(PORT)
@@ -25,6 +25,9 @@ train: .venv/all.done
 lint: .venv/all.done
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: .venv/all.done
+	$(BIN)/typer serving.cli utils docs --name stance --output docs/cli.md
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

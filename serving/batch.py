@@ -88,7 +88,7 @@ def _check_out(job: Job) -> None:
 
 def _prepare(job: Job, parts: Parts, version: str) -> tuple[Source, int]:
     """IN and the number of its documents; on going on, after a look that all is as it was."""
-    source = open_source(job.source, job.settings.names, parts.folder / "files.sqlite")
+    source = open_source(job.source.resolve(), job.settings.names, (parts.folder / "files.sqlite").resolve())
     settings: Mapping[str, Any] = {
         "IN": source.fingerprint(),
         "bundle": version,

@@ -96,7 +96,7 @@ def _main(
 @app.command()
 def classify(
     files: Annotated[
-        list[str], typer.Argument(metavar="FILE...", help="Texts in UTF-8, web pages or PDFs; - reads standard input.")
+        list[str], typer.Argument(metavar="FILE", help="Texts in UTF-8, web pages or PDFs; - reads standard input.")
     ],
     actors: ActorsOption = [],
     process: ProcessOption = DEFAULT_PROCESS,
@@ -200,7 +200,8 @@ def batch(
         errors.file.flush()
         os._exit(130)  # at once: Python would wait for the workers' last chunks
     earlier = f" ({summary.earlier:,} by an earlier run)" if summary.earlier else ""
-    errors.print(f"{out}: {summary.documents:,} documents{earlier}, {summary.failed:,} with an error", highlight=False)
+    told = f"{out}: {summary.documents:,} documents{earlier}, {summary.failed:,} with an error"
+    errors.print(told, markup=False, highlight=False, soft_wrap=True)
 
 
 def _columns(pairs: list[str]) -> dict[str, str]:

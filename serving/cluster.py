@@ -50,6 +50,7 @@ def connect(address: str) -> None:
         )
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise BatchError(f"--address {address}: no Ray cluster: {error}; start one with `ray start --head`") from error
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # its errors come as exceptions, and shorter
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     # Each chunk is a block of its own: left to itself Ray Data gathers all of a small IN in one, for one actor.
@@ -117,9 +118,8 @@ def _import() -> None:
 
 
 def _on(node: str) -> dict[str, Any]:
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-    return {"num_cpus": 0, "scheduling_strategy": NodeAffinitySchedulingStrategy(node, soft=False)}
+    """Options of a light task that must run on that node."""
+    return {"num_cpus": 0, "label_selector": {"ray.io/node-id": node}}
 
 
 class _Classifier:
@@ -177,7 +177,7 @@ def classify_on_cluster(
     paths = [path for path in bundle.rglob("*") if path.is_file()]
     files = ray.put({path.relative_to(bundle).as_posix(): path.read_bytes() for path in paths})
     here = ray.get_runtime_context().get_node_id()
-    documents = ray.data.read_datasource(_datasource(chunks), override_num_blocks=1, ray_remote_args=_on(here))
+    documents = ray.data.read_datasource(_datasource(chunks), override_num_blocks=1, **_on(here))
     rows = documents.map_batches(
         _Classifier,
         fn_constructor_kwargs={"files": files, "settings": settings},
@@ -191,4 +191,5 @@ def classify_on_cluster(
         for row in rows.iter_rows():
             yield pickle.loads(row["it"])
     except ray.exceptions.RayError as error:
-        raise BatchError(f"the cluster failed: {error}") from error
+        cause = getattr(error, "cause", None) or str(error).strip().splitlines()[-1]
+        raise BatchError(f"the cluster failed: {cause}; the same command goes on from here") from error

@@ -116,4 +116,6 @@ class _Lines:
         self._told = now
         rate = (done - self._begun[1]) / (now - self._begun[0])
         left = f"{(total - done) / rate / 60:,.0f} min left" if rate else "time left unknown"
-        self._console.print(f"{done:,} of {total:,} documents, {failed:,} with an error, {rate:.1f}/s, {left}")
+        self._console.print(
+            f"{done:,} of {total:,} documents, {failed:,} with an error, {rate:.1f}/s, {left}", soft_wrap=True
+        )

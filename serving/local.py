@@ -82,8 +82,10 @@ def _pool(bundle: Path, workers: int) -> Iterator[ProcessPoolExecutor]:
         raise BatchError("no worker could load the bundle; is there memory? try fewer with --workers") from error
     try:
         yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown(cancel_futures=True)
 
 
 def _submit(pool: ProcessPoolExecutor, chunk: Chunk, settings: Settings, pending: dict[Future[Done], Chunk]) -> None:

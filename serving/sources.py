@@ -167,8 +167,11 @@ class Parquet:
     def _rows(self) -> Iterator[dict[str, Any]]:
         with closing(self._open()) as file:
             wanted = [name for name in self.wanted if name in file.schema_arrow.names]
-            for batch in file.iter_batches(batch_size=256, columns=wanted):
-                yield from batch.to_pylist()
+            try:
+                for batch in file.iter_batches(batch_size=256, columns=wanted):
+                    yield from batch.to_pylist()
+            except (OSError, ValueError) as error:
+                raise BatchError(f"{self.path}: is damaged: {error}") from error
 
     def _open(self) -> Any:
         try:
