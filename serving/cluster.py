@@ -9,6 +9,7 @@ import logging
 import pickle
 import socket
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 ACTOR_MEMORY = 512 << 20
 _PACKAGES = Path(__file__).resolve().parent.parent
 _PROBE_SECONDS = 120
+_SETTLING_SECONDS = 5
 
 
 def connect(address: str) -> None:
@@ -85,7 +87,7 @@ def check_resources(workers: int | None) -> int:
 
     nodes = [node for node in ray.nodes() if node["Alive"]]
     room = sum(_room(node["Resources"]) for node in nodes)
-    free = min(_room(ray.available_resources()), room)
+    free = min(_free(workers or room), room)
     wanted = free if workers is None else workers
     if not 0 < wanted <= free:
         raise BatchError(
@@ -96,6 +98,16 @@ def check_resources(workers: int | None) -> int:
     for node in nodes:
         _probe(node["NodeID"], node["NodeManagerHostname"])
     return wanted
+
+
+def _free(wanted: int) -> int:
+    """Workers that there is room for now; what is free is told some seconds late, so a little is waited for it."""
+    import ray
+
+    until = time.monotonic() + _SETTLING_SECONDS
+    while (free := _room(ray.available_resources())) < wanted and time.monotonic() < until:
+        time.sleep(0.2)
+    return free
 
 
 def _room(resources: Mapping[str, float]) -> int:

@@ -119,16 +119,26 @@ class Parts:
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(self.folder / name)
+        _sync(self.folder)
 
     def finish(self) -> None:
         """Put the parts together to OUT, and remove them."""
         paths = sorted(path for path in self.folder.iterdir() if _PART.fullmatch(path.name))
         temporary = self.folder / "out.tmp"
         (_join_parquet if self.out.suffix.lower() == ".parquet" else _join_lines)(paths, temporary)
-        with temporary.open("rb") as stream:
-            os.fsync(stream.fileno())
+        _sync(temporary)
         temporary.replace(self.out)
+        _sync(self.out.parent)
         shutil.rmtree(self.folder)
+
+
+def _sync(path: Path) -> None:
+    """See that a file, or the names in a folder, are on the disk itself."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _join_lines(paths: list[Path], out: Path) -> None:

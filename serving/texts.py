@@ -72,7 +72,6 @@ def _read_html(data: bytes) -> FileText:
 def _read_pdf(data: bytes) -> FileText:
     try:
         from pypdf import PdfReader
-        from pypdf.errors import PyPdfError
     except ImportError as error:
         raise ExtraMissing("pypdf", "batch") from error
 
@@ -80,7 +79,7 @@ def _read_pdf(data: bytes) -> FileText:
         reader = PdfReader(io.BytesIO(data))
         pages = [page.extract_text() for page in reader.pages]
         title = reader.metadata.title if reader.metadata else None
-    except PyPdfError as error:
+    except Exception as error:  # pypdf raises whatever a broken file leads it to
         raise _unreadable(f"is a PDF that cannot be read ({error}); open it and save it anew") from error
     text = unwrap("\n\n".join(pages))
     if not text.strip():

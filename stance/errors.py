@@ -68,4 +68,4 @@ class ExtraMissing(StanceError):
 
     def __str__(self) -> str:
         library, extra = self.args
-        return f"this needs {library}, which is not installed: pip install 'stance[{extra}]'"
+        return f"this needs {library}, which is not installed: pip install '.[{extra}]' in the folder of this package"
