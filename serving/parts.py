@@ -23,7 +23,7 @@ from stance.errors import BatchError
 _PLAN = "plan.json"
 _PART = re.compile(r"(\d{12})-(\d+)-(\d+)\.jsonl")
 #: Bytes of rows, as JSON, that make a row group of Parquet.
-_GROUP = 16 << 20
+_GROUP = 4 << 20
 
 
 class Parts:
