@@ -61,7 +61,7 @@ def run_batch(job: Job, progress: Progress = lambda done, failed, total: None) -
     version = load_bundle(job.bundle, threads=1).version
     parts = Parts(job.out)
     with parts.lock():
-        if job.overwrite:
+        if job.overwrite or not parts.is_begun:
             parts.clear()
         source, total = _prepare(job, parts, version)
         earlier = parts.documents
@@ -80,7 +80,9 @@ def run_batch(job: Job, progress: Progress = lambda done, failed, total: None) -
 def _check_out(job: Job) -> None:
     if job.out.suffix.lower() not in (".parquet", ".jsonl"):
         raise BatchError(f"{job.out}: OUT must end in .parquet or .jsonl")
-    if job.out.exists() and not job.overwrite and not Parts(job.out).folder.exists():
+    if job.out.exists() and job.source.exists() and job.out.samefile(job.source):
+        raise BatchError(f"{job.out}: is IN too; name another OUT")
+    if job.out.exists() and not job.overwrite and not Parts(job.out).is_begun:
         raise BatchError(f"{job.out}: is there already; write it anew with --overwrite, or name another OUT")
     if job.out.suffix.lower() == ".parquet":
         arrow_schema()

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from serving.answers import answer, process_field, split_names
-from serving.display import lines_of, marked_text, shown_progress, table_of
+from serving.display import lines_of, marked_text, shown_progress, table_of, visible
 from serving.schemas import DEFAULT_PROCESS, ClassifyResponse
 from serving.settings import bundle_folder, session_threads
 from serving.texts import FileText, read_text
@@ -65,7 +65,7 @@ class Engine(StrEnum):
 
 
 def _tell(message: str) -> None:
-    errors.print(f"[bold red]error:[/] {escape(message)}", highlight=False, soft_wrap=True)
+    errors.print(f"[bold red]error:[/] {escape(visible(message))}", highlight=False, soft_wrap=True)
 
 
 @contextmanager
@@ -136,7 +136,8 @@ def _classify(bundle: Bundle, name: str, actors: list[str], process: str) -> tup
     read = read_text(data, name)
     fields = {"text": read.text, "title": read.title, "date": read.date}
     asked = {"actors": actors or None, "process": process_field(bundle, process)}
-    return read, answer(bundle, {**fields, **asked}).model_copy(update={"id": name})
+    shown = os.fsencode(name).decode("utf-8", "backslashreplace")  # a file's name may be no UTF-8, JSON has to be
+    return read, answer(bundle, {**fields, **asked}).model_copy(update={"id": shown})
 
 
 def _print(text: str | None, response: ClassifyResponse) -> None:

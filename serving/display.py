@@ -21,7 +21,8 @@ _SECONDS = 30.0
 
 def visible(text: str) -> str:
     """The text without control characters: what is read must not command the terminal."""
-    return "".join("\ufffd" if unicodedata.category(char) == "Cc" and char not in "\n\t" else char for char in text)
+    lines = text.replace("\r\n", "\n")
+    return "".join("\ufffd" if unicodedata.category(char) == "Cc" and char not in "\n\t" else char for char in lines)
 
 
 def best_evidence(actor: ActorOut) -> str:

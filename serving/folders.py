@@ -18,7 +18,7 @@ def list_files(folder: Path, listing: Path) -> None:
     """List all texts below a folder, but for hidden ones, sorted by path; an interrupted call leaves no listing.
 
     Raises:
-        BatchError: if there are none.
+        BatchError: if there are none, or a folder cannot be looked into.
     """
     temporary = listing.with_suffix(".tmp")
     temporary.unlink(missing_ok=True)
@@ -32,11 +32,15 @@ def list_files(folder: Path, listing: Path) -> None:
 
 
 def _texts(folder: Path) -> Iterator[str]:
-    for parent, folders, names in os.walk(folder):
+    for parent, folders, names in os.walk(folder, onerror=_refuse):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
             if name.lower().endswith(SUFFIXES) and not name.startswith("."):
                 yield os.path.relpath(os.path.join(parent, name), folder)
+
+
+def _refuse(error: OSError) -> None:
+    raise BatchError(f"{error.filename}: cannot be listed: {error.strerror}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ class Folder:
                 yield self._record(index, name)
 
     def _names(self) -> Iterator[str]:
-        with closing(sqlite3.connect(f"file:{self.listing.resolve()}?mode=ro", uri=True)) as database:
+        with closing(sqlite3.connect(f"{self.listing.resolve().as_uri()}?mode=ro", uri=True)) as database:
             for (path,) in database.execute("SELECT path FROM files ORDER BY path"):
                 yield os.fsdecode(path)
 

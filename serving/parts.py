@@ -46,6 +46,11 @@ class Parts:
         """Documents that are done."""
         return sum(self.done.values())
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether there is a plan; without one, whatever else is left of an earlier run counts for nothing."""
+        return (self.folder / _PLAN).exists()
+
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the folder, making it if need be; the lock ends with the process, however that ends.
@@ -64,11 +69,12 @@ class Parts:
             try:
                 yield
             finally:
-                if not (self.folder / _PLAN).exists():
+                if not self.is_begun:
                     shutil.rmtree(self.folder, ignore_errors=True)
 
     def clear(self) -> None:
-        """Forget what was done."""
+        """Forget what was done; the plan first, so that a call that is interrupted leaves none of half a batch."""
+        (self.folder / _PLAN).unlink(missing_ok=True)
         for path in self.folder.iterdir():
             if path.name != "lock":
                 path.unlink()
@@ -87,10 +93,9 @@ class Parts:
         Raises:
             BatchError: if it was another batch, or IN has changed since.
         """
-        path = self.folder / _PLAN
-        if not path.exists():
+        if not self.is_begun:
             return None
-        plan: dict[str, Any] = json.loads(path.read_bytes())
+        plan: dict[str, Any] = json.loads((self.folder / _PLAN).read_bytes())
         differing = [name for name, value in settings.items() if plan.get(name) != value]
         if differing:
             raise BatchError(
@@ -129,6 +134,7 @@ class Parts:
         _sync(temporary)
         temporary.replace(self.out)
         _sync(self.out.parent)
+        self.clear()
         shutil.rmtree(self.folder)
 
 

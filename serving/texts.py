@@ -14,8 +14,9 @@ from stance.errors import DocumentError, ExtraMissing
 MAX_FILE = 64 << 20
 #: Endings of the files that a folder is searched for.
 SUFFIXES: tuple[str, ...] = (".txt", ".text", ".html", ".htm", ".xhtml", ".pdf")
+# Atomic, lest a row of comments be tried in every way there is to part it.
 _HTML = re.compile(
-    rb"(?:\s|\xef\xbb\xbf|<!--.*?-->|<\?xml[^>]*>)*<(?:!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL
+    rb"(?:\s|\xef\xbb\xbf|(?><!--.*?-->)|<\?xml[^>]*>)*+<(?:!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL
 )
 _HYPHENATED = re.compile(r"(?<=[a-z])-\n(?=[a-z])")
 _WRAPPED = re.compile(r"(?<!\n)\n(?!\n)")

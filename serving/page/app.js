@@ -84,19 +84,23 @@ function cardAt(index) {
   const actor = current.response.actors[index];
   const check = current.checks.get(actor.actor);
   return cardOf(actor, index, check, {
-    reveal: (span) => reveal(span, document.activeElement),
+    reveal: (span) => reveal(span, byId(`actor-${index}`)),
     edit: (place) => edit(place, check ?? judgementOf(actor)),
-    undo: () => undo(actor.actor),
+    undo: (event) => undo(actor.actor, event.currentTarget.closest(".card")),
     confirm: () => confirm(actor, index),
   });
 }
 
 function cardOfAdded(check) {
-  return addedCard(check, { edit: (place) => edit(place, check), undo: () => undo(check.actor) });
+  return addedCard(check, {
+    edit: (place) => edit(place, check),
+    undo: (event) => undo(check.actor, event.currentTarget.closest(".card")),
+  });
 }
 
-function reveal(span, from) {
-  left = from;
+function reveal(span, card) {
+  // Safari does not focus a button that is clicked.
+  left = card.contains(document.activeElement) ? document.activeElement : card;
   byId("back").hidden = false;
   view.reveal(span);
 }
@@ -118,7 +122,7 @@ function confirm(actor, index) {
 
 function edit(place, judgement, fault = null) {
   openEditor(place, {
-    text: current.text, judgement, others: othersOf(judgement.actor), selection: () => view.selection, fault,
+    text: current.text, judgement, others: () => othersOf(judgement.actor), selection: () => view.selection, fault,
     save: (made) => keep(made, place.closest(".card")),
     cancel: () => renew(judgement.actor, place.closest(".card")),
   });
@@ -132,9 +136,9 @@ function keep(judgement, card) {
   renew(judgement.actor, card);
 }
 
-function undo(name) {
+function undo(name, card) {
   current.checks.delete(name);
-  renew(name, document.activeElement.closest(".card"));
+  renew(name, card);
 }
 
 /** Make one card anew, and only that: forms that are open in others stay. */
@@ -188,6 +192,6 @@ byId("add").addEventListener("click", () => {
 byId("download").addEventListener("click", download);
 byId("copy-curl").addEventListener("click", (event) => copyFrom(byId("curl"), event.currentTarget));
 byId("copy-json").addEventListener("click", (event) => copyFrom(byId("json"), event.currentTarget));
-addEventListener("beforeunload", (event) => { if (!isSaved) event.preventDefault(); });
+addEventListener("beforeunload", (event) => { if (!isSaved && articles.some((one) => one.checks.size)) event.preventDefault(); });
 
 new ArticleForm(take, () => goTo(byId("results-title"), "start")).ready.then(() => { document.documentElement.dataset.ready = "true"; });

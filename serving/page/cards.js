@@ -11,7 +11,7 @@ export const byCertainty = (actors) =>
 /**
  * The card of one actor.
  *
- * `on` holds what its buttons do: `reveal(span)`, `edit(card)`, `confirm()`, `undo()`; `check` is the reader's
+ * `on` holds what its buttons do: `reveal(span)`, `edit(place)`, `confirm()`, `undo(event)`; `check` is the reader's
  * judgement, if there is one.
  */
 export function cardOf(actor, index, check, on) {

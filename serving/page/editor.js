@@ -8,7 +8,7 @@ const linesOf = (control) => [...new Set(control.value.split("\n").map((line) =>
 /**
  * Opens the form in `place`.
  *
- * `judgement` is where it starts, `others` the article's other judgements, `selection()` the words selected in the
+ * `judgement` is where it starts, `others()` the article's other judgements, `selection()` the words selected in the
  * text; `save(judgement)` takes the outcome.
  */
 export function openEditor(place, { text, judgement, others, selection, save, cancel, fault = null }) {
@@ -34,7 +34,7 @@ export function openEditor(place, { text, judgement, others, selection, save, ca
       mentions: linesOf(names), evidence: chosen === "none" || chosen === "dropped" ? [] : linesOf(evidence),
       checked: true, dropped: chosen === "dropped",
     };
-    problem.textContent = chosen ? faultOf(text, made, others) ?? "" : "Choose a stance.";
+    problem.textContent = chosen ? faultOf(text, made, others()) ?? "" : "Choose a stance.";
     problem.hidden = !problem.textContent;
     if (problem.hidden) save(made);
   } }, isNew ? field("The actor's name", name) : null, choices,

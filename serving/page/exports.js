@@ -8,7 +8,7 @@ export function curlOf(request) {
 
 /** Copy, and say on the button whether it went well. Without HTTPS there is no clipboard: then the text is selected. */
 export async function copyFrom(source, pressed) {
-  const words = pressed.textContent;
+  const words = (pressed.dataset.words ??= pressed.textContent);
   try {
     await navigator.clipboard.writeText(source.textContent);
     pressed.textContent = "Copied";

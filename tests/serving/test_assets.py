@@ -16,14 +16,14 @@ PAGE = ROOT / "serving" / "page"
 
 def test_every_file_of_the_page_is_served(page_url: str) -> None:
     for path in sorted(PAGE.iterdir()):
-        answer = httpx.get(f"{page_url}{'' if path.name == 'index.html' else f'page/{path.name}'}")
+        answer = httpx.get(f"{page_url}{'' if path.name == 'index.html' else f'page/{path.name}'}", timeout=60)
         assert answer.status_code == 200, path
         assert answer.content == path.read_bytes()
 
 
 def test_the_policy_lets_nothing_in_from_elsewhere(page_url: str) -> None:
     for path in load_assets():
-        headers = httpx.get(page_url.rstrip("/") + path).headers
+        headers = httpx.get(page_url.rstrip("/") + path, timeout=60).headers
         policy = dict(one.split(" ", 1) for one in headers["content-security-policy"].split("; "))
         assert policy.pop("default-src") == "'none'"
         assert policy.pop("require-trusted-types-for") == "'script'"
@@ -38,10 +38,10 @@ def test_no_file_names_another_host() -> None:
 
 
 def test_other_methods_and_files_are_refused(page_url: str) -> None:
-    refused = httpx.post(f"{page_url}page/app.js")
+    refused = httpx.post(f"{page_url}page/app.js", timeout=60)
     assert (refused.status_code, refused.json()["error"]["code"]) == (405, "method_not_allowed")
     for path in ("page/", "page/index.html", "page/none.js", "page/../service.py", "page/%2e%2e/service.py"):
-        assert httpx.get(f"{page_url}{path}").status_code == 404
+        assert httpx.get(f"{page_url}{path}", timeout=60).status_code == 404
 
 
 def test_the_page_adds_one_line_to_the_metrics(page_url: str) -> None:

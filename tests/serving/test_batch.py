@@ -113,8 +113,9 @@ def test_a_folder_of_texts_and_the_options(tiny_bundle: Path, tmp_path: Path) ->
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.txt").write_text(TEXT)
     (tmp_path / "in" / "b.txt").write_bytes(b"\xff")
-    batch(tiny_bundle, tmp_path / "in", tmp_path / "out.jsonl", "--actors", "HNC; Iran", "--process", "Black Sea talks")
-    good, other, bad = read(tmp_path / "out.jsonl")
+    out = tmp_path / "out #1 %20.jsonl"
+    batch(tiny_bundle, tmp_path / "in", out, "--actors", "HNC; Iran", "--process", "Black Sea talks")
+    good, other, bad = read(out)
     assert (good["doc_id"], good["process_key"], good["process_name"]) == ("a.txt", "", "Black Sea talks")
     assert [good["actor"], other["actor"]] == ["HNC", "Iran"]
     assert (bad["doc_id"], bad["error_code"]) == ("b.txt", "unreadable_file")
@@ -127,6 +128,7 @@ def test_a_folder_of_texts_and_the_options(tiny_bundle: Path, tmp_path: Path) ->
         ("in.csv", ("out.jsonl", "--field", "text=body", "--field", "body=id"), "no such field"),
         ("in.csv", ("out.docx",), "OUT must end in"),
         ("in.csv", ("there.jsonl",), "--overwrite"),
+        ("there.jsonl", ("there.jsonl", "--overwrite"), "is IN too"),
         ("none.csv", ("out.jsonl",), "cannot be read"),
     ],
 )
@@ -188,6 +190,14 @@ def test_two_batches_do_not_write_one_out(tiny_bundle: Path, small: Path) -> Non
     out = small.with_name("out.jsonl")
     with Parts(out).lock(), pytest.raises(BatchError, match="another batch"):
         run_batch(Job(small, out, tiny_bundle, workers=1))
+
+
+def test_parts_without_a_plan_count_for_nothing(tiny_bundle: Path, small: Path) -> None:
+    out = small.with_name("out.jsonl")
+    Parts(out).folder.mkdir()
+    (Parts(out).folder / "000000000000-12-0.jsonl").write_bytes(b"of an earlier batch\n")
+    assert run_batch(Job(small, out, tiny_bundle, workers=1)).earlier == 0
+    assert {row["doc_index"] for row in read(out)} == set(range(12))
 
 
 def test_a_part_is_kept_once(tmp_path: Path) -> None:

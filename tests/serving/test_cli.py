@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from serving.display import visible
 from stance import __version__
 from stance.schema import LABELS
 
@@ -60,6 +61,16 @@ def test_what_a_text_holds_commands_no_terminal(tiny_bundle: Path, environment: 
     assert "[/red]" in shown
     assert "[bold]" in shown
     assert not [one for one in ("\x1b[2J", "\x07", "\x9b") if one in shown]
+
+
+def test_line_ends_of_windows_are_line_ends() -> None:
+    assert visible("a\r\nb\rc") == "a\nb\ufffdc"
+
+
+def test_a_name_that_is_no_utf8_costs_nothing(tiny_bundle: Path, tmp_path: Path) -> None:
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/\xff.txt")
+    Path(path).write_text(TEXT)
+    assert json.loads(stance(tiny_bundle, "classify", "--json", path).stdout)["id"].endswith("/\\xff.txt")
 
 
 def test_shown_mentions_are_marked_with_the_stance(tiny_bundle: Path) -> None:

@@ -107,7 +107,9 @@ def test_the_rows_are_those_of_the_local_engine(tiny_bundle: Path, tmp_path: Pat
         ray = ("--engine", "ray", "--address", address)
         told = finish(start(tiny_bundle, source, tmp_path / "never.jsonl", *ray, "--workers", 3), code=1)
         assert "room for 2 worker(s)" in told
-        assert not Parts(tmp_path / "never.jsonl").documents
+        never = Parts(tmp_path / "never.jsonl")
+        never.load()
+        assert not never.documents
         assert "201 documents, 1 with an error" in finish(start(tiny_bundle, source, tmp_path / "ray.jsonl", *ray))
     assert (tmp_path / "ray.jsonl").read_bytes() == (tmp_path / "local.jsonl").read_bytes()
 

@@ -45,6 +45,10 @@ def test_plain_text_stays_as_it_is() -> None:
     assert read_text("\ufeffA line.\n\nÉtat.  ".encode(), "a.txt").text == "A line.\n\nÉtat.  "
 
 
+def test_a_row_of_comments_is_looked_at_in_no_time() -> None:
+    assert read_text(b"<!---->" * 500 + b"Turkey", "-").text.endswith("Turkey")
+
+
 @pytest.mark.parametrize("name", ["page.html", "page.HTM", "-"])
 def test_of_a_page_the_article_is_read(name: str) -> None:
     pytest.importorskip("trafilatura", reason="the extra 'batch' is not installed")
