@@ -14,7 +14,7 @@ from serving.report.views import MAX_ACTORS, ActorView, ProcessView, build_views
 from stance.errors import ExtraMissing
 from stance.schema import LABELS
 
-_FOLDER = Path(__file__).parent / "page"
+_FOLDER = Path(__file__).parent / "assets"
 #: Most rows of the table, most moments of an actor, most bytes of a file to download from the page.
 MAX_ROWS = 20_000
 MAX_MOMENTS = 12
