@@ -205,6 +205,36 @@ def batch(
     errors.print(told, markup=False, highlight=False, soft_wrap=True)
 
 
+@app.command()
+def report(
+    results: Annotated[
+        Path, typer.Argument(metavar="RESULTS", help="The .parquet or .jsonl file that stance batch wrote.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The page to write, one .html file.")] = Path("report.html"),
+    export: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Write network.graphml, edges.csv and statements.csv to this folder too."),
+    ] = None,
+) -> None:
+    """Make a report of a batch: one page that can be passed on, for it asks no other host for anything.
+
+    It shows the labels' shares, the actors' stances by date, each actor's line with its moments of change and their
+    sentences, the camps, and a table to search and sort; it offers the network of actors and processes for the
+    Discourse Network Analyzer's users. What it does not draw, it tells. docs/report.md has the rest. Needs the extra
+    'report', and 'batch' for Parquet.
+
+    Exit codes: 0 if the report was written; 1 if RESULTS cannot be reported on; 2 if the command is wrong.
+
+    Example: stance report stances.parquet -o report.html
+    """
+    from serving.report.build import write_report
+
+    with _told():
+        written = write_report(results, out, export)
+    counts = f"{written.documents:,} documents, {written.statements:,} rows"
+    errors.print(escape(f"{', '.join(map(str, written.files))}: {counts}"), highlight=False, soft_wrap=True)
+
+
 def _columns(pairs: list[str]) -> dict[str, str]:
     columns = {}
     for pair in pairs:

@@ -9,6 +9,7 @@ StanceError
 │   └── BundleCorrupt    a file is missing, altered, or of an unknown format
 ├── ParityError          an exported graph that does not agree with the model it came from
 ├── BatchError           a batch that cannot be begun, or not gone on with
+├── ReportError          results that cannot be reported on
 └── ExtraMissing         a library of one of the package's extras is not installed
 """
 
@@ -61,6 +62,10 @@ class ParityError(StanceError):
 
 class BatchError(StanceError):
     """A batch that cannot be begun, or not gone on with; what was done so far is kept."""
+
+
+class ReportError(StanceError):
+    """Results that cannot be reported on."""
 
 
 class ExtraMissing(StanceError):

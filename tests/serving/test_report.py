@@ -1,0 +1,459 @@
+"""The report, from rows as `stance batch` writes them; each number is checked against one counted by hand."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import random
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("altair")
+pytest.importorskip("vl_convert")
+nx = pytest.importorskip("networkx")
+
+from typer.testing import CliRunner  # noqa: E402
+
+from serving.cli import app  # noqa: E402
+from serving.report import page as page_room  # noqa: E402
+from serving.report.build import write_report  # noqa: E402
+from serving.report.camps import find_camps  # noqa: E402
+from serving.report.figures import NO_DATE, choose_unit, find_moments, find_positions, shares_of  # noqa: E402
+from serving.report.results import Results, Source, Statement, load_results, parse_day  # noqa: E402
+from serving.report.views import MAX_ACTORS, MAX_PROCESSES, build_views  # noqa: E402
+from serving.rows import COLUMNS, PROBABILITIES, Row, arrow_schema, dump_rows, error_row  # noqa: E402
+from serving.schemas import ErrorOut  # noqa: E402
+from stance.errors import ReportError  # noqa: E402
+from stance.schema import LABELS  # noqa: E402
+
+#: Seconds that docs/report.md tells, several times over: a busy machine is no fault of the report.
+SECONDS_10_000 = 120
+HOSTILE = "</script><script>alert(1)</script><img src=//evil.example onerror=alert(2)>\u0007{{ 7*7 }}"
+
+
+def row(index: int, actor: str | None, stance: str = "support", **changes: object) -> Row:
+    empty: Row = dict.fromkeys(COLUMNS) | {"plausible": [], "mentions": [], "evidence": [], "warnings": []}
+    base: Row = {**empty, "doc_index": index, "doc_id": f"d{index}", "date": f"2018-01-{index % 28 + 1:02}"}
+    base |= {"process_key": "sochi", "process_name": "Sochi process", "model_name": "default", "model_version": "1"}
+    if actor is not None:
+        text = f"{actor} said so in {index}."
+        evidence = [] if stance == "none" else [{"start": 0, "end": len(text), "text": text, "score": 1.0}]
+        base |= {"actor": actor, "stance": stance, "plausible": [stance], "evidence": evidence}
+        base |= {column: 0.7 if label == stance else 0.1 for label, column in PROBABILITIES.items()}
+    return {**base, **changes}
+
+
+def write_rows(path: Path, rows: Iterable[Row]) -> Path:
+    path.write_bytes(dump_rows(rows))
+    return path
+
+
+SMALL = [
+    row(0, "Russia"),
+    row(0, "HNC", "boycott"),
+    row(1, "Russia"),
+    row(1, "Iran"),
+    row(1, "HNC", "boycott"),
+    row(2, "Iran"),
+    row(2, "Russia"),
+    row(2, "UN", "none"),
+    row(3, "HNC", "conditional"),
+    row(4, None),
+    error_row(5, "bad.txt", ErrorOut(code="empty_text", message="text is empty", field="text")),
+    row(6, "Russia", date=None),
+]
+
+
+class Page(HTMLParser):
+    """A page as a browser takes it apart: tags with attributes, text outside scripts, and the scripts."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.scripts: list[str] = []
+        self._in: str = ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._in = tag if tag in ("script", "style") else ""
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._in == "script":
+            self.scripts.append(data)
+        elif self._in != "style":
+            self.texts.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.texts).split())
+
+    @property
+    def data(self) -> dict[str, Any]:
+        return json.loads(self.scripts[-2])
+
+    def count(self, tag: str, **attributes: str) -> int:
+        return sum(name == tag and attributes.items() <= found.items() for name, found in self.tags)
+
+
+def page_of(tmp_path: Path, rows: Iterable[Row]) -> Page:
+    out = tmp_path / "report.html"
+    write_report(write_rows(tmp_path / "rows.jsonl", rows), out)
+    return Page(out.read_text(encoding="utf-8"))
+
+
+def statements(*stances: tuple[int, str, str], start: str | None = "2018-01-01") -> list[Statement]:
+    day = date.fromisoformat(start) if start else None
+    return [
+        Statement(
+            Source(index, f"d{index}", None, day + timedelta(days=index) if day else None),
+            "Sochi",
+            actor,
+            label,
+            0.7,
+            "s",
+        )
+        for index, actor, label in stances
+    ]
+
+
+def test_results_are_counted(tmp_path: Path) -> None:
+    results = load_results(write_rows(tmp_path / "rows.jsonl", SMALL))
+    assert (results.documents, results.silent, results.undated) == (7, 1, 1)
+    assert results.errors == {"empty_text": 1}
+    assert [one.actor for one in results.statements[:3]] == ["Russia", "HNC", "Russia"]
+    assert results.statements[0].sentence == "Russia said so in 0."
+
+
+def test_parquet_and_lines_give_the_same(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.Table.from_pylist(SMALL, arrow_schema()), tmp_path / "rows.parquet")
+    assert load_results(tmp_path / "rows.parquet") == load_results(write_rows(tmp_path / "rows.jsonl", SMALL))
+
+
+def test_an_actor_of_the_lexicon_goes_by_one_name(tmp_path: Path) -> None:
+    rows = [row(0, "Higher Negotiations Committee", actor_id="hnc"), row(1, "HNC", actor_id="hnc")]
+    results = load_results(write_rows(tmp_path / "rows.jsonl", rows))
+    assert {one.actor for one in results.statements} == {"Higher Negotiations Committee"}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("rows.csv", b"", "must end in .parquet or .jsonl"),
+        ("rows.jsonl", b"{]\n", "rows.jsonl:1: no valid JSON"),
+        ("rows.jsonl", b"[1]\n", "must be an object"),
+        ("rows.jsonl", b'{"text": "no row"}\n', "row 1: is no row of stance batch"),
+        ("rows.jsonl", dump_rows([row(0, "A") | {"stance": "maybe"}]), "allowed are support, boycott"),
+        ("rows.parquet", b"nothing", "no Parquet file"),
+    ],
+)
+def test_what_are_no_results_is_told(tmp_path: Path, name: str, content: bytes, told: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ReportError, match=told.replace(".", r"\.")):
+        load_results(tmp_path / name)
+
+
+def test_the_report_does_not_overwrite_its_results(tmp_path: Path) -> None:
+    rows = write_rows(tmp_path / "rows.jsonl", SMALL)
+    with pytest.raises(ReportError, match=r"must end in \.html"):
+        write_report(rows, rows)
+    assert rows.read_bytes() == dump_rows(SMALL)
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [("2018-01-30", date(2018, 1, 30)), ("2018-01-30T23:00:00+03:00", date(2018, 1, 30)), ("soon", None), (None, None)],
+)
+def test_days_are_read(text: str | None, day: date | None) -> None:
+    assert parse_day(text) == day
+
+
+def test_shares_add_up() -> None:
+    shares = shares_of(statements((0, "A", "support"), (0, "B", "support"), (1, "A", "boycott"), (1, "B", "none")))
+    assert [(one.label, one.count, one.share) for one in shares] == [
+        ("support", 2, 0.5),
+        ("boycott", 1, 0.25),
+        ("conditional", 0, 0.0),
+        ("none", 1, 0.25),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("days", "unit"), [(54, "day"), (55, "week"), (400, "month"), (3000, "quarter"), (9000, "year"), (0, "day")]
+)
+def test_the_unit_grows_with_the_days(days: int, unit: str) -> None:
+    assert choose_unit(date(2010, 1, 1) + timedelta(days=day) for day in range(days)) == unit
+
+
+def test_moments_are_first_and_changes() -> None:
+    found = statements(
+        (0, "A", "none"), (1, "A", "boycott"), (2, "A", "none"), (3, "A", "boycott"), (5, "A", "support")
+    )
+    moments = find_moments(find_positions(found, "day")["A"])
+    assert [(one.before, one.after.stance, one.after.period) for one in moments] == [
+        (None, "boycott", "2018-01-02"),
+        ("boycott", "support", "2018-01-06"),
+    ]
+
+
+def test_a_period_has_the_stance_of_most_and_a_star() -> None:
+    found = statements((0, "A", "support"), (1, "A", "boycott"), (2, "A", "boycott"), (3, "A", "none"))
+    (position,) = find_positions(found, "month")["A"]
+    assert (position.stance, position.is_mixed) == ("boycott", True)
+    assert position.counts == {"support": 1, "boycott": 2, "none": 1}
+
+
+def test_what_has_no_date_has_a_column_and_no_line() -> None:
+    positions = find_positions(statements((0, "A", "support"), start=None), "day")["A"]
+    assert [one.period for one in positions] == [NO_DATE]
+    assert find_moments(positions) == []
+
+
+def test_camps_are_those_who_stand_together() -> None:
+    found = [
+        one
+        for index in range(4)
+        for one in statements(
+            (index, "A", "support"), (index, "B", "support"), (index, "C", "boycott"), (index, "D", "boycott")
+        )
+    ]
+    camps = find_camps([*found, *statements((9, "E", "support"))], ["A", "B", "C", "D", "E"])
+    names = [{camps.actors[index] for index in camp} for camp in camps.camps]
+    assert names == [{"A", "B"}, {"C", "D"}]
+    assert camps.actors[-1] == "E"
+    place = {name: index for index, name in enumerate(camps.actors)}
+    assert camps.agreement[place["A"], place["B"]] == pytest.approx(4 / 5)
+    assert camps.agreement[place["A"], place["C"]] == pytest.approx(-4 / 5)
+    assert camps.together[place["A"], place["E"]] == 0
+
+
+@pytest.mark.parametrize("actors", [[], ["A"]])
+def test_camps_of_nobody_and_of_one(actors: Sequence[str]) -> None:
+    camps = find_camps(statements(*((0, one, "support") for one in actors)), actors)
+    assert camps.camps == ()
+    assert list(camps.actors) == list(actors)
+
+
+def test_the_page_shows_the_numbers(tmp_path: Path) -> None:
+    page = page_of(tmp_path, SMALL)
+    assert "7 documents, 4 actors, 10 rows; read by default 1" in page.text
+    assert "1 document could not be classified: empty_text" in page.text
+    assert "1 document with no actor in it" in page.text
+    assert "1 document without a date" in page.text
+    assert "2 changes" not in page.text
+    assert "boycott → C conditional" in page.text
+    charts = page.data["charts"][0]
+    heat = {(one["actor"], one["period"]): one["sign"] for one in charts["heat"]["data"]["values"]}
+    assert heat["Russia", "2018-01-01"] == "S"
+    assert heat["HNC", "2018-01-04"] == "C"
+    assert heat["Russia", NO_DATE] == "S"
+    assert heat["UN", "2018-01-03"] == "·"
+    pairs = {(one["actor"], one["other"]): one["agreement"] for one in charts["camps"]["data"]["values"]}
+    assert pairs["Russia", "Iran"] == pytest.approx(2 / 3, abs=0.01)
+    assert pairs["HNC", "Russia"] == pytest.approx(-2 / 3, abs=0.01)
+    assert sum(one["documents"] for one in charts["bars"]["data"]["values"]) == 10
+    assert len(page.data["table"]["rows"]) == 10
+
+
+def test_the_page_asks_nobody(tmp_path: Path) -> None:
+    page = page_of(tmp_path, SMALL)
+    assert not [found for _, found in page.tags if "src" in found or "href" in found or "action" in found]
+    (policy,) = [found["content"] for _, found in page.tags if found.get("http-equiv")]
+    assert policy is not None
+    assert policy.startswith("default-src 'none'")
+    assert "http" not in policy
+    assert page.count("script") == 3
+    assert "vegaEmbed" in page.scripts[0]
+
+
+def test_hostile_names_stay_text(tmp_path: Path) -> None:
+    evidence = [{"start": 0, "end": 1, "text": HOSTILE, "score": 1.0}]
+    rows = [
+        row(index, HOSTILE, label, title=HOSTILE, process_name=HOSTILE, doc_id=HOSTILE, evidence=evidence)
+        for index, label in enumerate(("support", "boycott"))
+    ]
+    page = page_of(tmp_path, rows)
+    assert page.count("script") == 3
+    assert page.count("img") == 0
+    assert "{{ 7*7 }}" in page.text
+    assert page.data["table"]["actors"] == [HOSTILE]
+    network = nx.parse_graphml(page.data["files"]["network.graphml"])
+    assert {found["name"] for _, found in network.nodes(data=True)} == {HOSTILE.replace("\u0007", "\ufffd")}
+
+
+def test_formulas_do_not_run_in_spreadsheets(tmp_path: Path) -> None:
+    rows = write_rows(tmp_path / "rows.jsonl", [row(0, "=HYPERLINK(1)", title="@x")])
+    write_report(rows, tmp_path / "report.html", tmp_path / "net")
+    (edge,) = csv.DictReader(io.StringIO((tmp_path / "net" / "edges.csv").read_text()))
+    assert edge["actor"] == "'=HYPERLINK(1)"
+
+
+def test_the_network_can_be_read_again(tmp_path: Path) -> None:
+    write_report(write_rows(tmp_path / "rows.jsonl", SMALL), tmp_path / "report.html", tmp_path / "net")
+    network = nx.read_graphml(tmp_path / "net" / "network.graphml", force_multigraph=True)
+    kinds = {found["name"]: (found["variable"], found["frequency"]) for _, found in network.nodes(data=True)}
+    assert kinds == {
+        "Russia": ("actor", 4),
+        "HNC": ("actor", 3),
+        "Iran": ("actor", 2),
+        "UN": ("actor", 1),
+        "Sochi process": ("process", 10),
+    }
+    edges = {(network.nodes[ends[0]]["name"], found["stance"]): found for *ends, found in network.edges(data=True)}
+    assert len(edges) == 4
+    assert edges["HNC", "boycott"]["weight"] == 2
+    assert edges["HNC", "boycott"]["first_date"] == "2018-01-01"
+    assert edges["HNC", "boycott"]["last_date"] == "2018-01-02"
+    assert edges["Russia", "support"]["weight"] == 4
+    assert len({key for *_, key in network.edges(keys=True)}) == 4
+    root = ET.parse(tmp_path / "net" / "network.graphml").getroot()
+    assert {key.get("id") for key in root.iter("{http://graphml.graphdrawing.org/xmlns}key")} >= {"name", "weight"}
+
+
+def test_the_lists_are_those_of_the_analyzer(tmp_path: Path) -> None:
+    write_report(write_rows(tmp_path / "rows.jsonl", SMALL), tmp_path / "report.html", tmp_path / "net")
+    edges = list(csv.DictReader((tmp_path / "net" / "edges.csv").read_text().splitlines()))
+    assert [(one["actor"], one["stance"], one["weight"]) for one in edges] == [
+        ("HNC", "boycott", "2"),
+        ("HNC", "conditional", "1"),
+        ("Iran", "support", "2"),
+        ("Russia", "support", "4"),
+    ]
+    events = list(csv.DictReader((tmp_path / "net" / "statements.csv").read_text().splitlines(), delimiter=";"))
+    assert len(events) == 9
+    assert events[1]["time"] == "2018-01-01 00:00:00"
+    assert (events[1]["actor"], events[1]["stance"], events[1]["agreement"]) == ("HNC", "boycott", "0")
+    assert events[1]["text"] == "HNC said so in 0."
+    assert [one["agreement"] for one in events if one["stance"] == "conditional"] == [""]
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ([], "no document was read"),
+        ([row(0, None)], "no actor was found in any document"),
+        ([error_row(0, "a", ErrorOut(code="empty_text", message="", field=None))], "could not be classified"),
+    ],
+)
+def test_nothing_is_told(tmp_path: Path, rows: list[Row], told: str) -> None:
+    page = page_of(tmp_path, rows)
+    assert told in page.text
+    assert page.count("section") == 0
+    assert page.data["charts"] == []
+
+
+def test_one_document(tmp_path: Path) -> None:
+    page = page_of(tmp_path, [row(0, "Russia")])
+    assert "1 document, 1 actor, 1 row;" in page.text
+    assert "there are no camps to tell" in page.text
+    first, last = page.data["charts"][0]["line"]["layer"][0]["encoding"]["x"]["scale"]["domain"]
+    assert (first["month"], first["date"], last["date"]) == (12, 31, 2)
+    assert len(page.data["charts"][0]["points"][0]) == 1
+
+
+def test_no_date_at_all(tmp_path: Path) -> None:
+    page = page_of(tmp_path, [row(0, "Russia", date=None)])
+    assert "No document has a date, so there are no lines." in page.text
+    assert page.data["charts"][0]["line"] is None
+
+
+def test_each_process_has_a_section_of_its_own(tmp_path: Path) -> None:
+    rows = [row(0, "A", process_name="Sochi"), row(1, "A", "boycott", process_name="Geneva"), row(2, "A")]
+    page = page_of(tmp_path, rows)
+    assert page.count("section", **{"class": "process"}) == 3
+    assert page.count("option") == 3 + 1 + len(LABELS)
+
+
+def test_what_is_not_drawn_is_told(tmp_path: Path) -> None:
+    rows = [row(index, f"Actor {index}", process_name="Sochi") for index in range(MAX_ACTORS + 3)]
+    rows += [row(100 + index, "A", process_name=f"P{index}") for index in range(MAX_PROCESSES)]
+    page = page_of(tmp_path, rows)
+    assert "Drawn are the 40 actors with most stances; the other 3 are in the table" in page.text
+    assert "1 process with fewer rows not drawn, only in the table and the files: P7" in page.text
+
+
+def big(documents: int) -> Results:
+    dice = random.Random(7)
+    results = Results()
+    for index in range(documents):
+        source = Source(index, f"d{index}", f"Title {index}", date(2015, 1, 1) + timedelta(days=dice.randrange(1500)))
+        for actor in dice.sample(range(300), 6):
+            label = dice.choices(LABELS, (4, 2, 1, 3))[0]
+            text = (
+                "" if label == "none" else f"Actor {actor} said in document {index} what it had to say on the matter."
+            )
+            results.statements.append(Statement(source, "Sochi process", f"Actor {actor}", label, dice.random(), text))
+    results.documents = documents
+    return results
+
+
+def test_ten_thousand_documents(tmp_path: Path) -> None:
+    rows = [
+        row(
+            one.source.index,
+            one.actor,
+            one.stance,
+            date=f"{one.source.day}",
+            title=one.source.title,
+            **{PROBABILITIES[one.stance]: one.probability},
+        )
+        for one in big(10_000).statements
+    ]
+    path = write_rows(tmp_path / "rows.jsonl", rows)
+    out = tmp_path / "report.html"
+    begun = time.process_time()
+    write_report(path, out)
+    seconds = time.process_time() - begun
+    page = Page(out.read_text(encoding="utf-8"))
+    assert "10,000 documents, 300 actors, 60,000 rows" in page.text
+    assert "The table holds 20,000 of 60,000 rows" in page.text
+    assert "statements.csv" in page.text
+    assert len(page.data["table"]["rows"]) == page_room.MAX_ROWS
+    assert len(page.data["charts"][0]["heat"]["data"]["values"]) <= 54 * MAX_ACTORS
+    assert out.stat().st_size < 16 << 20
+    assert seconds < SECONDS_10_000
+
+
+def test_the_table_keeps_the_most_certain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_room, "MAX_ROWS", 2)
+    found = statements((0, "A", "none"), (1, "B", "support"), (2, "C", "boycott"))
+    assert [one.actor for one in page_room.choose_rows(found)] == ["B", "C"]
+
+
+def test_all_is_accounted_for() -> None:
+    views, left_out = build_views(big(200).statements)
+    assert left_out == []
+    (view,) = views
+    assert sum(one.count for one in view.shares) == view.statements == 1200
+    assert len(view.actors) == MAX_ACTORS
+    assert len(view.periods) <= 54
+
+
+def test_the_command(tmp_path: Path) -> None:
+    rows, out = write_rows(tmp_path / "rows.jsonl", SMALL), tmp_path / "a.html"
+    done = CliRunner().invoke(app, ["report", str(rows), "-o", str(out), "--export", str(tmp_path / "net")])
+    assert done.exit_code == 0, done.output
+    assert "7 documents, 10 rows" in done.output
+    assert out.stat().st_size > 800_000
+    assert sorted(path.name for path in (tmp_path / "net").iterdir()) == [
+        "edges.csv",
+        "network.graphml",
+        "statements.csv",
+    ]
+    assert CliRunner().invoke(app, ["report", str(tmp_path / "none.jsonl"), "-o", str(out)]).exit_code == 1

@@ -1,0 +1,107 @@
+"""The report in a real browser: it draws, searches and sorts, runs nothing that it was not meant to, and asks nobody."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+pytest.importorskip("altair")
+pytest.importorskip("vl_convert")
+pytest.importorskip("networkx")
+sync_api = pytest.importorskip("playwright.sync_api")
+
+from serving.report.build import write_report  # noqa: E402
+from serving.rows import COLUMNS, PROBABILITIES, Row, dump_rows  # noqa: E402
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+HOSTILE = "</script><img src=http://127.0.0.1:9/x onerror=document.title='run'><b>A</b>"
+PATIENCE = 60_000  # milliseconds
+
+
+def row(index: int, actor: str, stance: str, process: str) -> Row:
+    text = f"{actor} spoke of {process}."
+    evidence = [{"start": 0, "end": len(text), "text": text, "score": 1.0}]
+    told = {"doc_index": index, "doc_id": f"d{index}", "title": HOSTILE, "date": f"2018-01-{index + 1:02}"}
+    told |= {"process_name": process, "actor": actor, "stance": stance, "evidence": evidence}
+    return dict.fromkeys(COLUMNS) | told | dict.fromkeys(PROBABILITIES.values(), 0.25)
+
+
+ROWS = [
+    *(row(index, actor, "support", "Sochi") for index in range(4) for actor in ("Russia", "Iran")),
+    *(row(index, HOSTILE, "boycott" if index < 2 else "conditional", "Sochi") for index in range(4)),
+    row(4, "Turkey", "support", "Geneva"),
+]
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report")
+    (folder / "rows.jsonl").write_bytes(dump_rows(ROWS))
+    write_report(folder / "rows.jsonl", folder / "report.html")
+    return folder / "report.html"
+
+
+@pytest.fixture(params=[(1200, "light"), (390, "dark")], ids=["wide and light", "narrow and dark"])
+def opened(request: pytest.FixtureRequest, report: Path) -> Iterator[Page]:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no chromium; install it with: apt-get install chromium")
+    width, scheme = request.param
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"], timeout=PATIENCE)
+        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        page.set_default_timeout(PATIENCE)
+        faults: list[str] = []
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
+        page.on(
+            "request", lambda asked: faults.append(asked.url) if not asked.url.startswith(("file:", "blob:")) else None
+        )
+        page.goto(report.as_uri())
+        yield page
+        browser.close()
+    assert faults == []
+
+
+def test_it_draws_what_is_shown(opened: Page) -> None:
+    sochi = opened.locator("[data-process='0']")
+    sync_api.expect(sochi.locator(".chart svg.marks")).to_have_count(3 + 3, timeout=PATIENCE)
+    assert opened.locator("[data-process='1'] svg.marks").count() == 0
+    assert opened.title() == "Stances in rows.jsonl"
+    assert opened.locator("img").count() == 0
+    opened.locator("#process").select_option("1")
+    sync_api.expect(opened.locator("[data-process='1'] .chart svg.marks")).to_have_count(3, timeout=PATIENCE)
+    assert not sochi.is_visible()
+    assert opened.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_rows_are_found_and_sorted(opened: Page) -> None:
+    lines = opened.locator("#table tbody tr")
+    assert lines.count() == len(ROWS)
+    opened.locator("#search").fill("geneva turkey")
+    assert lines.count() == 1
+    assert "1 of 13 rows" in opened.locator("#found").inner_text()
+    opened.locator("#search").fill("")
+    opened.locator("#stance").select_option(label="boycott")
+    assert lines.count() == 2
+    opened.locator("#stance").select_option("")
+    button = opened.get_by_role("button", name="actor")
+    button.click()
+    assert HOSTILE in lines.first.inner_text()
+    button.click()
+    assert "Turkey" in lines.first.inner_text()
+    assert opened.locator("th[aria-sort=descending]").inner_text().strip().startswith("actor")
+
+
+def test_files_can_be_saved(opened: Page) -> None:
+    with opened.expect_download() as saved:
+        opened.get_by_role("button", name="Save network.graphml").click()
+    data = json.loads(opened.locator("#data").inner_text())
+    assert Path(saved.value.path()).read_text(encoding="utf-8") == data["files"]["network.graphml"]
