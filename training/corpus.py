@@ -239,12 +239,14 @@ class ProcessNames:
     """
 
     def __init__(self, processes: Iterable[Process]) -> None:
-        self._by_name = {_fold(name): one for one in processes for name in (one.name, *one.aliases)}
+        self.known = tuple(processes)
+        self._by_name = {fold_name(name): one for one in self.known for name in (one.name, *one.aliases)}
 
     def resolve(self, name: str) -> Process:
         """The known process of that name, or a free one."""
-        return self._by_name.get(_fold(name)) or Process("", name)
+        return self._by_name.get(fold_name(name)) or Process("", name)
 
 
-def _fold(name: str) -> str:
+def fold_name(name: str) -> str:
+    """A process's name without case and leading article, so that its spellings compare equal."""
     return re.sub(r"^the ", "", name.casefold())

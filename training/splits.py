@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -31,9 +32,9 @@ def near_duplicates(texts: Sequence[str]) -> list[tuple[int, int, float]]:
     pairs: list[tuple[int, int, float]] = []
     for start in range(0, vectors.shape[0], 512):
         block = (vectors[start : start + 512] @ vectors.T).tocoo()
-        for row, column, similarity in zip(block.row + start, block.col, block.data, strict=True):
-            if row < column and similarity > NEAR_DUPLICATE:
-                pairs.append((int(row), int(column), float(similarity)))
+        rows = block.row + start
+        kept = (block.data > NEAR_DUPLICATE) & (rows < block.col)
+        pairs += zip(rows[kept].tolist(), block.col[kept].tolist(), block.data[kept].tolist(), strict=True)
     return pairs
 
 
@@ -42,7 +43,7 @@ def assign_splits(located: Sequence[Located]) -> dict[str, Split]:
     texts = {one.record.passage: one.record.text for one in located}
     fixed = {one.record.passage: one.record.split for one in located if one.record.split is not None}
     passages = list(texts)
-    groups = _groups(list(texts.values()))
+    groups = group_pairs(len(passages), near_duplicates(list(texts.values())))
     chosen: dict[int, Split] = {}
     for passage, group in zip(passages, groups, strict=True):
         if passage in fixed:
@@ -52,10 +53,10 @@ def assign_splits(located: Sequence[Located]) -> dict[str, Split]:
     return {passage: fixed.get(passage, chosen[group]) for passage, group in zip(passages, groups, strict=True)}
 
 
-def _groups(texts: Sequence[str]) -> list[int]:
-    adjacency = np.zeros((len(texts), len(texts)), dtype=bool)
-    for left, right, _ in near_duplicates(texts):
-        adjacency[left, right] = True
+def group_pairs(count: int, pairs: Sequence[tuple[int, int, float]]) -> list[int]:
+    """A group number for each of ``count`` texts: the same for those that pairs of near-duplicates join."""
+    rows, columns = [left for left, _, _ in pairs], [right for _, right, _ in pairs]
+    adjacency = coo_array((np.ones(len(pairs), dtype=bool), (rows, columns)), shape=(count, count))
     _, labels = connected_components(adjacency, directed=False)
     return [int(label) for label in labels]
 
