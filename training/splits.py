@@ -8,11 +8,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
+from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from stance.errors import CorpusError
 from training.corpus import SPLITS, Located, Split
 
 #: Texts whose word-trigram vectors have a cosine above this are near-duplicates.
@@ -31,9 +34,9 @@ def near_duplicates(texts: Sequence[str]) -> list[tuple[int, int, float]]:
     pairs: list[tuple[int, int, float]] = []
     for start in range(0, vectors.shape[0], 512):
         block = (vectors[start : start + 512] @ vectors.T).tocoo()
-        for row, column, similarity in zip(block.row + start, block.col, block.data, strict=True):
-            if row < column and similarity > NEAR_DUPLICATE:
-                pairs.append((int(row), int(column), float(similarity)))
+        rows = block.row + start
+        kept = (block.data > NEAR_DUPLICATE) & (rows < block.col)
+        pairs += zip(rows[kept].tolist(), block.col[kept].tolist(), block.data[kept].tolist(), strict=True)
     return pairs
 
 
@@ -42,7 +45,7 @@ def assign_splits(located: Sequence[Located]) -> dict[str, Split]:
     texts = {one.record.passage: one.record.text for one in located}
     fixed = {one.record.passage: one.record.split for one in located if one.record.split is not None}
     passages = list(texts)
-    groups = _groups(list(texts.values()))
+    groups = group_pairs(len(passages), near_duplicates(list(texts.values())))
     chosen: dict[int, Split] = {}
     for passage, group in zip(passages, groups, strict=True):
         if passage in fixed:
@@ -52,10 +55,10 @@ def assign_splits(located: Sequence[Located]) -> dict[str, Split]:
     return {passage: fixed.get(passage, chosen[group]) for passage, group in zip(passages, groups, strict=True)}
 
 
-def _groups(texts: Sequence[str]) -> list[int]:
-    adjacency = np.zeros((len(texts), len(texts)), dtype=bool)
-    for left, right, _ in near_duplicates(texts):
-        adjacency[left, right] = True
+def group_pairs(count: int, pairs: Sequence[tuple[int, int, float]]) -> list[int]:
+    """A group number for each of ``count`` texts: the same for those that pairs of near-duplicates join."""
+    rows, columns = [left for left, _, _ in pairs], [right for _, right, _ in pairs]
+    adjacency = coo_array((np.ones(len(pairs), dtype=bool), (rows, columns)), shape=(count, count))
     _, labels = connected_components(adjacency, directed=False)
     return [int(label) for label in labels]
 
@@ -64,6 +67,26 @@ def _draw(passage: str) -> Split:
     number = int.from_bytes(hashlib.sha256(passage.encode()).digest()[:8], "big") / 2**64
     bounds = np.cumsum(_SHARES)
     return SPLITS[int(np.searchsorted(bounds[:-1], number, side="right"))]
+
+
+def draw_splits(located: Sequence[Located]) -> list[Located]:
+    """The same records, those without a split with the one that ``train split`` would give them; no file is changed.
+
+    Raises:
+        CorpusError: if a record with a source, which is never trained on, has no split.
+    """
+    gold = [one for one in located if one.record.split is None and one.record.source is not None]
+    if gold:
+        raise CorpusError(
+            [f"{one}: split: none, and a source; gold is never trained on: give it 'dev' or 'test'" for one in gold]
+        )
+    if all(one.record.split is not None for one in located):
+        return list(located)
+    splits = assign_splits(located)
+    return [
+        replace(one, record=one.record.model_copy(update={"split": one.record.split or splits[one.record.passage]}))
+        for one in located
+    ]
 
 
 def write_splits(located: Sequence[Located], splits: Mapping[str, Split]) -> int:
@@ -82,9 +105,14 @@ def write_splits(located: Sequence[Located], splits: Mapping[str, Split]) -> int
     return changed
 
 
+def missing_splits(located: Sequence[Located]) -> list[str]:
+    """Passages without a split."""
+    return [f"{one}: split: none yet; run `train split`" for one in located if one.record.split is None]
+
+
 def split_faults(located: Sequence[Located]) -> list[str]:
     """Passages without a split, and near-duplicates that lie in different ones."""
-    faults = [f"{one}: split: none yet; run `train split`" for one in located if one.record.split is None]
+    faults = missing_splits(located)
     first: Mapping[str, Located] = {one.record.passage: one for one in reversed(located)}
     ones = sorted(first.values(), key=lambda one: (str(one.path), one.line))
     for left, right, similarity in near_duplicates([one.record.text for one in ones]):
