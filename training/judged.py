@@ -89,6 +89,15 @@ class Judged:
         return any(len(one.plausible) > 1 for one in self.actors)
 
 
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A document to label, its text, and a name that no other suggestion goes by."""
+
+    name: str
+    text: str
+    judged: Judged
+
+
 def read_judged(path: Path) -> Iterator[Judged]:
     """The documents of a batch's OUT in order, but for those with an error or without an actor.
 

@@ -11,13 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from stance.schema import LABELS
-from training.judged import JudgedActor, Quote
+from training.judged import JudgedActor, Quote, Suggestion
 from training.labelled import LabelledText, Reading
-from training.regions import Region, parse_regions
-from training.suggest import Suggestion
-
-SPAN, NAME, STANCE, AMBIGUOUS = "span", "name", "stance", "ambiguous"
-ACTOR, EVIDENCE = "Actor", "Evidence"
+from training.regions import ACTOR, AMBIGUOUS, EVIDENCE, NAME, SPAN, STANCE, Region, parse_regions
 
 _COLOURS = {"support": "#0072b2", "boycott": "#d55e00", "conditional": "#b8860b", "none": "#666666"}
 #: The labelling interface: Settings, Labeling Interface, Code.

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+#: The controls of the labelling interface by name, and the labels of a region.
+SPAN, NAME, STANCE, AMBIGUOUS = "span", "name", "stance", "ambiguous"
+ACTOR, EVIDENCE = "Actor", "Evidence"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,7 @@ def parse_regions(results: Sequence[Mapping[str, Any]], text: str) -> list[Regio
         value = one.get("value")
         if one.get("type") != "relation" and isinstance(value, dict):
             parts.setdefault(str(one.get("id")), {})[str(one.get("from_name"))] = value
-    regions = {name: _region(values, text) for name, values in parts.items() if "span" in values}
+    regions = {name: _region(values, text) for name, values in parts.items() if SPAN in values}
     for one in results:
         if one.get("type") == "relation":
             _relate(regions, str(one.get("from_id")), str(one.get("to_id")))
@@ -39,16 +43,16 @@ def parse_regions(results: Sequence[Mapping[str, Any]], text: str) -> list[Regio
 
 
 def _region(values: Mapping[str, Mapping[str, Any]], text: str) -> Region:
-    span = values["span"]
-    written = _strings(values.get("name", {}).get("text"))
-    stances = _strings(values.get("stance", {}).get("choices"))
+    span = values[SPAN]
+    written = _strings(values.get(NAME, {}).get("text"))
+    stances = _strings(values.get(STANCE, {}).get("choices"))
     return Region(
         kind=next(iter(_strings(span.get("labels"))), ""),
         start=span["start"] if isinstance(span.get("start"), int) else 0,
         text=_words(span, text),
         names=tuple(name for one in written for part in one.split(";") if (name := " ".join(part.split()))),
         stance=next(iter(stances), None),
-        ambiguous=bool(_strings(values.get("ambiguous", {}).get("choices"))),
+        ambiguous=bool(_strings(values.get(AMBIGUOUS, {}).get("choices"))),
     )
 
 
@@ -69,13 +73,6 @@ def _relate(regions: dict[str, Region], left: str, right: str) -> None:
     ends = {one: regions[one] for one in (left, right) if one in regions}
     for name, region in ends.items():
         other = [one for key, one in ends.items() if key != name]
-        if region.kind == "Evidence" and other and other[0].kind == "Actor":
+        if region.kind == EVIDENCE and other and other[0].kind == ACTOR:
             names = other[0].names[:1] or (other[0].text,)
-            regions[name] = Region(
-                region.kind,
-                region.start,
-                region.text,
-                tuple(dict.fromkeys((*region.names, *names))),
-                region.stance,
-                region.ambiguous,
-            )
+            regions[name] = replace(region, names=tuple(dict.fromkeys((*region.names, *names))))

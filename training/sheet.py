@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from stance.schema import LABELS
+from training.judged import Suggestion
 from training.labelled import LabelledText, Reading
-from training.suggest import Suggestion
 
 #: The longest cell that spreadsheets keep, in characters.
 MAX_CELL = 32_000

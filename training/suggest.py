@@ -5,29 +5,20 @@ from __future__ import annotations
 import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from training.judged import Judged, read_judged
+from stance.errors import CorpusError
+from training.judged import Judged, Suggestion, read_judged
 from training.splits import near_duplicates
 from training.texts import load_texts
 
 #: The least certain documents that are looked at, for each one wanted, and at least.
 _POOL_SHARE = 20
 _MIN_POOL = 400
-
-
-@dataclass(frozen=True, slots=True)
-class Suggestion:
-    """A document to label, its text, and a name that no other suggestion goes by."""
-
-    name: str
-    text: str
-    judged: Judged
 
 
 def suggest(
@@ -53,6 +44,8 @@ def suggest(
         ExtraMissing: if pyarrow is not installed, for Parquet.
     """
     pool = least_certain(read_judged(results), max(_MIN_POOL, _POOL_SHARE * count))
+    if not pool:
+        raise CorpusError([f"{results}: has no document with an actor in it; name actors with `stance batch --actors`"])
     found = load_texts(texts, pool, column=column)
     kept = [(one, text) for one, text in zip(pool, found, strict=True) if len(text) <= (max_length or len(text))]
     chosen = choose([one for one, _ in kept], [text for _, text in kept], count=count, labelled=labelled)

@@ -45,7 +45,18 @@ def test_check_is_content_with_the_corpus() -> None:
 
 
 def test_help_of_every_command_has_an_example() -> None:
-    for name in ("check", "split", "agreement", "baseline", "finetune", "export", "evaluate", "run"):
+    for name in (
+        "check",
+        "split",
+        "agreement",
+        "baseline",
+        "finetune",
+        "export",
+        "evaluate",
+        "run",
+        "suggest",
+        "import",
+    ):
         assert f"Example: train {name}" in train(name, "--help")
 
 

@@ -1,0 +1,66 @@
+"""What the commands share: consoles, options, and how errors are told."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+
+from stance.errors import CorpusError, StanceError
+
+console = Console()
+errors = Console(stderr=True)
+
+DataOption = Annotated[
+    list[Path], typer.Option("--data", help="A .jsonl file or a folder of them; may be given more than once.")
+]
+ExtraOption = Annotated[
+    list[Path],
+    typer.Option(help="Labels of your own, added to the data; those without a split are given one for this run."),
+]
+ProcessOption = Annotated[
+    list[Path],
+    typer.Option(
+        metavar="FILE", help="Processes of your own, as in data/processes.json; one of a known key takes its place."
+    ),
+]
+CalibrationOption = Annotated[
+    list[Path],
+    typer.Option("--calibration", help="Files whose dev split the probabilities are fitted on: reports like yours."),
+]
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Tell our own errors in plain words and leave with 1; anything else is a bug and keeps its traceback."""
+    try:
+        yield
+    except CorpusError as error:
+        for fault in error.faults:
+            errors.print(fault, markup=False, highlight=False, soft_wrap=True)
+        errors.print(f"[bold red]{len(error.faults)} fault(s)[/]; nothing was written")
+        raise typer.Exit(1) from error
+    except StanceError as error:
+        errors.print(f"[bold red]error:[/] {error}", soft_wrap=True)
+        raise typer.Exit(1) from error
+
+
+def prepare() -> None:
+    """Quiet the libraries before they are loaded, and let our own log speak."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    logging.basicConfig(
+        level=logging.WARNING, format="%(message)s", handlers=[RichHandler(console=errors, show_path=False)]
+    )
+    logging.getLogger("train").setLevel(logging.INFO)
+    for name in ("onnxscript", "onnx_ir", "torch.onnx"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", category=UserWarning, module="torch.*")
