@@ -205,7 +205,8 @@ def filled(labels: dict[str, str], **changes: str) -> str:
     """The table with labels filled in; ``changes`` go to the row of the Delta Council. As Excel keeps it: semicolons."""
     rows = list(csv.DictReader(io.StringIO(to_csv(suggestions()), newline="")))
     for row in rows:
-        row.update(label=labels.get(row["actor"], ""), **(changes if row["actor"] == "Delta Council" else {}))
+        row["label"] = labels.get(row["actor"], "")
+        row.update(changes if row["actor"] == "Delta Council" else {})
     stream = io.StringIO(newline="")
     writer = csv.DictWriter(stream, rows[0].keys(), delimiter=";")
     writer.writeheader()
