@@ -15,11 +15,12 @@ from training.judged import JudgedActor, Quote, Suggestion
 from training.labelled import LabelledText, Reading
 from training.regions import ACTOR, AMBIGUOUS, EVIDENCE, NAME, SPAN, STANCE, Region, parse_regions
 
-_COLOURS = {"support": "#0072b2", "boycott": "#d55e00", "conditional": "#b8860b", "none": "#666666"}
+_CHOICES = "\n".join(f'    <Choice value="{label}"/>' for label in LABELS)
 #: The labelling interface: Settings, Labeling Interface, Code.
 CONFIG = f"""<View>
   <Style>.htx-text {{ white-space: pre-wrap; }}</Style>
-  <Header value="Where does each actor stand toward: $process"/>
+  <Header value="Where does each actor stand toward this process?"/>
+  <Header value="$process" size="5"/>
   <Labels name="{SPAN}" toName="text">
     <Label value="{ACTOR}" background="#56b4e9" hotkey="a"/>
     <Label value="{EVIDENCE}" background="#f0e442" hotkey="e"/>
@@ -29,7 +30,7 @@ CONFIG = f"""<View>
             placeholder="The actor's name; at evidence, whose it is: several with ; between"/>
   <Choices name="{STANCE}" toName="text" choice="single" showInline="true"
            perRegion="true" whenTagName="{SPAN}" whenLabelValue="{ACTOR}">
-{chr(10).join(f'    <Choice value="{label}" background="{_COLOURS[label]}"/>' for label in LABELS)}
+{_CHOICES}
   </Choices>
   <Choices name="{AMBIGUOUS}" toName="text" choice="multiple" showInline="true"
            perRegion="true" whenTagName="{SPAN}" whenLabelValue="{ACTOR}">
