@@ -202,17 +202,18 @@ def _actor_faults(record: Record) -> Iterator[str]:
         if count > 1:
             yield f"actors: {name!r} is listed {count} times"
     for one in record.actors:
-        yield from _span_faults(record.text, one)
-        if (one.label == "none") != (not one.evidence):
-            yield f"{one.actor}: label {one.label!r} with {len(one.evidence)} pieces of evidence; only 'none' has none"
-        if one.label2 is not None and not one.ambiguous:
-            yield f'{one.actor}: label2 {one.label2!r} without "ambiguous": true'
+        yield from label_faults(record.text, one)
         for mention in one.mentions:
             if owners.setdefault(mention, one.actor) != one.actor:
                 yield f"{one.actor}: mention {mention!r} names {owners[mention]!r} too"
 
 
-def _span_faults(text: str, one: LabelledActor) -> Iterator[str]:
+def label_faults(text: str, one: LabelledActor) -> Iterator[str]:
+    """Faults of one actor's label toward a text, as ``actor: what``."""
+    if (one.label == "none") != (not one.evidence):
+        yield f"{one.actor}: label {one.label!r} with {len(one.evidence)} pieces of evidence; only 'none' has none"
+    if one.label2 is not None and not one.ambiguous:
+        yield f'{one.actor}: label2 {one.label2!r} without "ambiguous": true'
     for mention in one.mentions:
         if mention.lower() in _PRONOUNS and mention != "US":
             yield f"{one.actor}: mention {mention!r} is a pronoun"

@@ -14,8 +14,9 @@ from stance.bundle import parse_actors, parse_processes
 from stance.errors import CorpusError
 from stance.schema import Process
 from training.calibrate import MIN_CASES
-from training.corpus import DATA, SPLITS, Located, ProcessNames, Split, corpus_digest, load_corpus
-from training.splits import split_faults
+from training.corpus import DATA, SPLITS, Located, ProcessNames, Split, corpus_digest, corpus_files, load_corpus
+from training.processes import load_processes
+from training.splits import draw_splits, missing_splits, split_faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,25 +51,50 @@ class Data:
         return parse_processes(self.processes)
 
 
-def load_data(paths: Sequence[Path], *, calibration: Sequence[Path] = ()) -> Data:
-    """Load, check and divide the corpus.
+def load_divided(paths: Sequence[Path], extra: Sequence[Path] = ()) -> list[Located]:
+    """Load and check records that each have a split.
 
     Args:
-        calibration: files whose dev split the probabilities are fitted on; none: the corpus's own dev split.
+        extra: files of own labels; what has no split in them is given one, here and not in the files.
 
     Raises:
         CorpusError: with a line for each fault.
     """
-    located = load_corpus(paths)
-    faults = split_faults(located)
+    located = load_corpus([*paths, *extra])
+    own = set(corpus_files(extra)) if extra else set()
+    faults = missing_splits([one for one in located if one.path not in own])
+    if not faults:
+        located = draw_splits(located)
+        faults = split_faults(located)
     if faults:
         raise CorpusError(faults)
+    return located
+
+
+def load_data(
+    paths: Sequence[Path],
+    *,
+    extra: Sequence[Path] = (),
+    calibration: Sequence[Path] = (),
+    own_processes: Sequence[Path] = (),
+) -> Data:
+    """Load, check and divide the corpus.
+
+    Args:
+        extra: files of own labels, with or without splits.
+        calibration: files whose dev split the probabilities are fitted on; none: the corpus's own dev split.
+        own_processes: files of processes that are added to the known ones or, by key, replace them.
+
+    Raises:
+        CorpusError: with a line for each fault.
+    """
+    processes = load_processes(own_processes)
+    located = load_divided(paths, extra)
     splits: dict[Split, list[Located]] = {split: [] for split in SPLITS}
     for one in located:
         if one.record.split is not None:
             splits[one.record.split].append(one)
     actors = json.loads((DATA / "actors.json").read_text(encoding="utf-8"))
-    processes = json.loads((DATA / "processes.json").read_text(encoding="utf-8"))
     digest = hashlib.sha256((corpus_digest(located) + json.dumps([actors, processes])).encode()).hexdigest()
     return Data(splits, _dev_records(calibration) or splits["dev"], actors, processes, digest)
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from stance.errors import CorpusError
 from training.corpus import SPLITS, Located, Split
 
 #: Texts whose word-trigram vectors have a cosine above this are near-duplicates.
@@ -67,6 +69,26 @@ def _draw(passage: str) -> Split:
     return SPLITS[int(np.searchsorted(bounds[:-1], number, side="right"))]
 
 
+def draw_splits(located: Sequence[Located]) -> list[Located]:
+    """The same records, those without a split with the one that ``train split`` would give them; no file is changed.
+
+    Raises:
+        CorpusError: if a record with a source, which is never trained on, has no split.
+    """
+    gold = [one for one in located if one.record.split is None and one.record.source is not None]
+    if gold:
+        raise CorpusError(
+            [f"{one}: split: none, and a source; gold is never trained on: give it 'dev' or 'test'" for one in gold]
+        )
+    if all(one.record.split is not None for one in located):
+        return list(located)
+    splits = assign_splits(located)
+    return [
+        replace(one, record=one.record.model_copy(update={"split": one.record.split or splits[one.record.passage]}))
+        for one in located
+    ]
+
+
 def write_splits(located: Sequence[Located], splits: Mapping[str, Split]) -> int:
     """Write the splits into the records that have none; every file is replaced whole. Returns how many were changed."""
     changed = 0
@@ -83,9 +105,14 @@ def write_splits(located: Sequence[Located], splits: Mapping[str, Split]) -> int
     return changed
 
 
+def missing_splits(located: Sequence[Located]) -> list[str]:
+    """Passages without a split."""
+    return [f"{one}: split: none yet; run `train split`" for one in located if one.record.split is None]
+
+
 def split_faults(located: Sequence[Located]) -> list[str]:
     """Passages without a split, and near-duplicates that lie in different ones."""
-    faults = [f"{one}: split: none yet; run `train split`" for one in located if one.record.split is None]
+    faults = missing_splits(located)
     first: Mapping[str, Located] = {one.record.passage: one for one in reversed(located)}
     ones = sorted(first.values(), key=lambda one: (str(one.path), one.line))
     for left, right, similarity in near_duplicates([one.record.text for one in ones]):

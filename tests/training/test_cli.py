@@ -46,7 +46,7 @@ def test_check_is_content_with_the_corpus() -> None:
 
 def test_help_of_every_command_has_an_example() -> None:
     models = ("baseline", "finetune", "export", "evaluate", "behaviour", "run")
-    for name in ("check", "split", "agreement", "data", *models):
+    for name in ("check", "split", "agreement", "data", "suggest", "import", *models):
         assert f"Example: train {name}" in train(name, "--help")
 
 

@@ -10,27 +10,25 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from stance.errors import CorpusError
-from training.cli.shell import DataOption, console, errors, prepare, told
+from training.cli.shell import DataOption, ExtraOption, ProcessOption, console, errors, prepare, told
 from training.corpus import CORPUS, GOLD, SPLITS, load_corpus
 
 if TYPE_CHECKING:
     from training.overview.tables import Sheet
 
 
-def check(data: DataOption = [CORPUS]) -> None:
+def check(data: DataOption = [CORPUS], extra: ExtraOption = [], process: ProcessOption = []) -> None:
     """Check every record and split; each fault is told as file:line with the value received.
 
-    Example: train check --data my-labels.jsonl
+    Example: train check --extra my-labels.jsonl --process my-process.json
     """
     prepare()
-    from training.splits import split_faults
+    from training.data import load_divided
+    from training.processes import load_processes
 
     with told():
-        located = load_corpus(data)
-        faults = split_faults(located)
-        if faults:
-            raise CorpusError(faults)
+        load_processes(process)
+        located = load_divided(data, extra)
     table = Table("split", "records", "labels", title=f"{len(located)} records, no faults")
     for split in SPLITS:
         ones = [one.record for one in located if one.record.split == split]

@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 
 from stance.errors import CorpusError
-from training.cli.shell import CalibrationOption, DataOption, console, prepare, told
+from training.cli.shell import CalibrationOption, DataOption, ExtraOption, ProcessOption, console, prepare, told
 from training.config import TrainingConfig, quick
 from training.corpus import BEHAVIOUR, CORPUS, GOLD, SPLITS
 
@@ -163,7 +163,8 @@ def behaviour(
 
 def run(
     data: DataOption = [CORPUS],
-    extra: Annotated[list[Path], typer.Option(help="Labels of your own, added to the data.")] = [],
+    extra: ExtraOption = [],
+    process: ProcessOption = [],
     calibration: CalibrationOption = [GOLD],
     name: Annotated[str, typer.Option(help="The bundle's name [default: default; with --quick: quick].")] = "",
     models: ModelsOption = Path("models"),
@@ -181,7 +182,7 @@ def run(
 ) -> None:
     """Check, baseline, fine-tune, calibrate, evaluate, export and bundle: all that makes models/NAME.
 
-    Example: train run --name mine --extra my-labels.jsonl
+    Example: train run --name mine --extra my-labels.jsonl --process my-process.json
     """
     prepare()
     from training import pipeline
@@ -191,7 +192,7 @@ def run(
     name = name or ("quick" if quick_run else "default")
     started = time.monotonic()
     with told():
-        loaded = load_data([*data, *extra], calibration=calibration)
+        loaded = load_data(data, extra=extra, calibration=calibration, own_processes=process)
         require_enough(loaded)
         if quick_run:
             loaded = thin(loaded, _QUICK_HELD_OUT)

@@ -22,6 +22,16 @@ errors = Console(stderr=True)
 DataOption = Annotated[
     list[Path], typer.Option("--data", help="A .jsonl file or a folder of them; may be given more than once.")
 ]
+ExtraOption = Annotated[
+    list[Path],
+    typer.Option(help="Labels of your own, added to the data; those without a split are given one for this run."),
+]
+ProcessOption = Annotated[
+    list[Path],
+    typer.Option(
+        metavar="FILE", help="Processes of your own, as in data/processes.json; one of a known key takes its place."
+    ),
+]
 CalibrationOption = Annotated[
     list[Path],
     typer.Option("--calibration", help="Files whose dev split the probabilities are fitted on: reports like yours."),

@@ -1,0 +1,76 @@
+"""docs/own-process.md as a reader would follow it: its commands run one after the other, on a model in small."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stance.bundle import load_bundle
+from training.corpus import load_corpus
+from training.data import load_divided
+from training.processes import load_processes
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "own-process.md"
+EXAMPLE = ROOT / "docs" / "example"
+PROGRAMS = {"train": "training.cli", "stance": "serving.cli"}
+
+
+def commands() -> list[str]:
+    blocks = re.findall(r"^```\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in block.splitlines()]
+
+
+def run(line: str, folder: Path, small: dict[str, list[str]]) -> str:
+    """Runs a line of the page; ``small`` holds what is added to a command to make it quick."""
+    words = shlex.split(line)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    while "=" in words[0]:
+        name, _, value = words.pop(0).partition("=")
+        environment[name] = value
+    program, command, *rest = words
+    call = [sys.executable, "-c", f"from {PROGRAMS[program]} import app; app()", command, *rest]
+    done = subprocess.run(
+        [*call, *small.get(command, [])], cwd=folder, env=environment, capture_output=True, text=True, timeout=600
+    )
+    assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def test_the_example_is_sound_and_about_a_process_that_is_not_in_the_data() -> None:
+    own = load_divided([], [EXAMPLE / "labels.jsonl"])
+    assert {one.record.split for one in own} <= {"train", "dev", "test"}
+    (entry,) = json.loads((EXAMPLE / "processes.json").read_text(encoding="utf-8"))
+    assert load_processes([EXAMPLE / "processes.json"])[-1] == entry
+    assert entry["key"] not in {one["key"] for one in load_processes()}
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_page_run_one_after_the_other(
+    small_corpus: Path, tiny_backbone: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
+    data = ["--data", str(small_corpus)]
+    quick = ["--quick", "--backbone", str(tiny_backbone), "--learning-rate", "1e-3", "--calibration", str(small_corpus)]
+    lines = commands()
+    assert len(lines) == 7
+    for line in lines:
+        run(line, tmp_path, {"check": data, "run": [*data, *quick]})
+    for name in ("qarsa", "qarsa-2"):
+        assert load_bundle(tmp_path / "models" / name).process("qarsa").name == "Qarsa talks"
+    stances = (tmp_path / "stances.jsonl").read_text(encoding="utf-8").splitlines()
+    assert {json.loads(line)["process_key"] for line in stances} == {"qarsa"}
+    documents = [one["data"]["document"] for one in json.loads((tmp_path / "tasks.json").read_text(encoding="utf-8"))]
+    assert 0 < len(documents) <= 4
+    assert not {"a1", "a2"} <= set(documents)
+    records = [one.record for one in load_corpus([tmp_path / "more-labels.jsonl"])]
+    assert len(records) == 3
+    config = json.loads((tmp_path / "models" / "qarsa-2" / "metrics.json").read_text(encoding="utf-8"))
+    assert config["records"]["train"] > 60
