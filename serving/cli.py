@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from serving.keys import make_key
 from serving.schemas import DEFAULT_PROCESS, to_response
 from serving.settings import bundle_folder, session_threads
 from stance import __version__
@@ -64,6 +65,23 @@ def classify(
             _print(name, result)
     if failed:
         raise typer.Exit(1)
+
+
+@app.command()
+def key(name: Annotated[str, typer.Argument(help="Whose key it is; the logs have this name, never the key.")]) -> None:
+    """Make an API key: the key itself on standard error, its line for the key file on standard output.
+
+    The key is shown this once. The service reads the file that STANCE_API_KEYS_FILE names, again whenever it changes.
+
+    Example: stance key newsroom >> keys.txt
+    """
+    try:
+        made, hashed = make_key(name)
+    except ValueError as error:
+        errors.print(f"[bold red]error:[/] {error}", soft_wrap=True)
+        raise typer.Exit(1) from error
+    typer.echo(f"key of {name}, shown this once: {made}", err=True)
+    typer.echo(hashed.line)
 
 
 def _document(bundle: Bundle, name: str, actors: list[str], process: str) -> Document:

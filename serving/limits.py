@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from serving.assets import load_assets
+from serving.keys import CHALLENGE, OPEN, KeyRing, shown_key
 from serving.metrics import Metrics
 from serving.refusals import Answer, Refusal
 from serving.settings import Limits
@@ -36,12 +37,13 @@ class Gate:
     """The middleware. It answers ``/metrics``, ``/version`` and the page itself and passes everything else on.
 
     Args:
-        limits: ``None`` reads them from the environment.
+        limits: ``None`` reads them from the environment, as the keys always are.
     """
 
     def __init__(self, app: ASGIApp, limits: Limits | None = None) -> None:
         self._app = app
         self._limits = limits or Limits.from_environment()
+        self._keys = KeyRing.from_environment()
         self._metrics = Metrics()
         self._pending = 0
         self._assets = load_assets()
@@ -67,6 +69,7 @@ class Gate:
 
     async def _route(self, scope: Scope, receive: Receive, answer: Answer) -> None:
         path, method = scope["path"], scope["method"]
+        self._check_key(scope)
         if path not in _KNOWN and path not in self._assets:
             raise Refusal(404, f"no such path: {path!r}; POST to /classify or /classify/batch")
         if path in GUARDED and method == "POST":
@@ -81,6 +84,18 @@ class Gate:
             await answer.plain(json.dumps({"package": __version__}).encode(), "application/json")
         else:
             await answer.plain(self._assets[path].body, self._assets[path].content_type)
+
+    def _check_key(self, scope: Scope) -> str | None:
+        """The name of the key that a request shows, ``None`` where none is needed."""
+        if self._keys is None or scope["path"] in OPEN:
+            return None
+        key = shown_key(read_headers(scope))
+        name = None if key is None else self._keys.find(key)
+        if name is None:
+            told = "a key is needed" if key is None else "the key is not known"
+            message = f"{told}; send the header 'Authorization: Bearer KEY'"
+            raise Refusal(401, message, headers={"WWW-Authenticate": CHALLENGE})
+        return name
 
     async def _guard(self, scope: Scope, receive: Receive, answer: Answer) -> None:
         """Take the body in, hand it on, and hold its place in the queue until the handler is truly done with it."""
@@ -109,7 +124,7 @@ class Gate:
 
     async def _read(self, scope: Scope, receive: Receive, body: bytearray) -> None:
         """Read a body into ``body``; every byte counts as pending from its arrival."""
-        headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
+        headers = read_headers(scope)
         media_type = headers.get("content-type", "application/json").split(";")[0].strip().lower()
         if media_type != "application/json":
             raise Refusal(415, f"content type {media_type!r} is not supported; send application/json")
@@ -144,6 +159,11 @@ class Gate:
             self._pending += len(chunk)
             if not message.get("more_body", False):
                 return
+
+
+def read_headers(scope: Scope) -> dict[str, str]:
+    """A request's headers, names in lower case; of one sent twice the last."""
+    return {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

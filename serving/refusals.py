@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 CODES = {
     400: "invalid_request",
+    401: "unauthorized",
     404: "not_found",
     405: "method_not_allowed",
     408: "request_timeout",

@@ -13,6 +13,7 @@ import bentoml
 from bentoml.exceptions import BentoMLException
 from pydantic import ValidationError
 
+from serving.keys import KeyRing
 from serving.limits import DEADLINE, Gate
 from serving.refusals import main_fault
 from serving.schemas import (
@@ -51,6 +52,7 @@ try:
     verify_bundle(bundle_folder())
     session_threads()
     Limits.from_environment()
+    KeyRing.from_environment()
 except (BundleError, ValueError) as problem:
     sys.exit(f"stance: {problem}")
 
