@@ -81,7 +81,12 @@ def _to_actor(actor: str | NamedActor) -> Actor:
 class BatchRequest(_Input):
     """Several documents; each is answered on its own. They are checked one by one, so that a bad one costs no other."""
 
-    documents: list[object] = Field(min_length=1, max_length=MAX_DOCUMENTS, description="Each as for /classify.")
+    documents: list[object] = Field(
+        min_length=1,
+        max_length=MAX_DOCUMENTS,
+        description="Each as for /classify.",
+        json_schema_extra={"items": {"$ref": "#/components/schemas/ClassifyRequest"}},
+    )
 
 
 class ProcessOut(BaseModel):
@@ -161,6 +166,19 @@ class BatchResponse(BaseModel):
     """One result for each document, in order."""
 
     results: list[ClassifyResponse | ErrorResponse]
+
+
+class BundleOut(ModelOut):
+    """The bundle that is served; ``digest`` is the SHA-256 of its manifest."""
+
+    digest: str
+
+
+class VersionOut(BaseModel):
+    """Which package and which bundle answer."""
+
+    package: str
+    bundle: BundleOut
 
 
 def to_response(bundle: Bundle, result: Classification) -> ClassifyResponse:

@@ -56,8 +56,15 @@ def serve_released() -> Callable[..., AbstractContextManager[str]]:
 
 
 @pytest.fixture(scope="session")
-def page_url() -> Iterator[str]:
-    with start_server(STANCE_DEADLINE="600", STANCE_THREADS="0") as url:
+def page_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the server of ``page_url`` logs, as JSON."""
+    return tmp_path_factory.mktemp("server") / "log"
+
+
+@pytest.fixture(scope="session")
+def page_url(page_log: Path) -> Iterator[str]:
+    settings = {"STANCE_DEADLINE": "600", "STANCE_THREADS": "0", "STANCE_LOG_FORMAT": "json"}
+    with start_server(page_log, **settings) as url:
         yield f"{url}/"
 
 
