@@ -7,7 +7,7 @@ PIP := $(BIN)/pip install --quiet --constraint requirements.lock
 PORT ?= 3000
 export BENTOML_DO_NOT_TRACK = true
 
-.PHONY: serve test train lint lock sbom audit clean
+.PHONY: serve test train lint docs lock sbom audit clean
 
 serve: .venv/serve.done
 	$(BIN)/bentoml serve --port $(PORT)
@@ -26,6 +26,9 @@ lint: .venv/all.done
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: .venv/all.done
+	$(BIN)/typer serving.cli utils docs --name stance --output docs/cli.md
+
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
@@ -35,7 +38,7 @@ lint: .venv/all.done
 
 .venv/all.done: .venv/bin/python requirements.lock pyproject.toml
 	$(PIP) torch==2.13.0
-	$(PIP) --editable '.[train,batch,dev]'
+	$(PIP) --editable '.[train,batch,ray,dev]'
 	touch $@ .venv/serve.done
 
 lock: .venv/bin/python

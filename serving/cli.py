@@ -1,77 +1,232 @@
-"""The program ``stance``: reads texts in a terminal with the bundle that the service would serve."""
+"""The program ``stance``: reads texts with the bundle that the service would serve."""
 
 from __future__ import annotations
 
+import json
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
 
+from serving.answers import answer, process_field, split_names
+from serving.display import lines_of, marked_text, shown_progress, table_of
 from serving.keys import make_key
-from serving.schemas import DEFAULT_PROCESS, to_response
+from serving.schemas import DEFAULT_PROCESS, ClassifyResponse
 from serving.settings import bundle_folder, session_threads
+from serving.texts import FileText, read_text
 from stance import __version__
-from stance.bundle import Bundle, load_bundle
-from stance.classify import classify_document
+from stance.bundle import PROCESSES, Bundle, load_bundle
 from stance.errors import StanceError
-from stance.schema import Actor, Classification, Document, Process
 
-app = typer.Typer(help="Where the actors of a news text stand toward a peace process.", no_args_is_help=True)
+app = typer.Typer(
+    help="Where the actors of a news text stand toward a peace process.\n\n"
+    "The bundle is the one that the environment variable STANCE_BUNDLE names, else models/default.",
+    no_args_is_help=True,
+)
 console = Console()
 errors = Console(stderr=True)
 
-_COLOURS = {"support": "green", "boycott": "red", "conditional": "yellow", "none": "dim"}
+
+def _known_processes(incomplete: str) -> list[str]:
+    """Keys for the shell to complete; without a bundle there are none."""
+    try:
+        entries = json.loads((bundle_folder() / PROCESSES).read_bytes())
+    except (OSError, ValueError):
+        return []
+    return [one["key"] for one in entries if one["key"].startswith(incomplete)]
 
 
-@app.callback(invoke_without_command=True)
-def _main(version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False) -> None:
-    if version:
-        console.print(f"stance {__version__}")
+ProcessOption = Annotated[
+    str,
+    typer.Option(
+        help="What the stance is toward: the key of a known process, or the name of another.",
+        autocompletion=_known_processes,
+    ),
+]
+ActorsOption = Annotated[
+    list[str],
+    typer.Option(
+        "--actors", "--actor", help="Judge just these: names, with semicolons between; may be given more than once."
+    ),
+]
+
+
+class Engine(StrEnum):
+    """Where a batch runs."""
+
+    local = "local"
+    ray = "ray"
+
+
+def _tell(message: str) -> None:
+    errors.print(f"[bold red]error:[/] {escape(message)}", highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Tell what went wrong in plain words and leave with 1; anything but our own errors is a bug."""
+    try:
+        yield
+    except (StanceError, OSError, ValueError) as error:
+        _tell(str(error))
+        raise typer.Exit(1) from error
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"stance {__version__}")
         raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
 
 
 @app.command()
 def classify(
-    files: Annotated[list[str], typer.Argument(help="Text files in UTF-8; - reads standard input.")],
-    actors: Annotated[list[str], typer.Option("--actor", help="Judge just this actor; may be repeated.")] = [],
-    process: Annotated[str, typer.Option(help="The key of a known process, or the name of another.")] = DEFAULT_PROCESS,
-    json_lines: Annotated[bool, typer.Option("--json", help="One line of JSON a file, as /classify answers.")] = False,
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE", help="Texts in UTF-8, web pages or PDFs; - reads standard input.")
+    ],
+    actors: ActorsOption = [],
+    process: ProcessOption = DEFAULT_PROCESS,
+    json_lines: Annotated[bool, typer.Option("--json", help="A line of JSON a file, as /classify answers.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Print the text too, with the actors' mentions marked.")] = False,
 ) -> None:
-    """Read texts and tell each actor's stance, with the sentence that shows it.
+    """Read texts and tell each actor's stance, its probability, and the sentence that shows it best.
 
-    Leaves with 1 if a file could not be read or classified, after all others were.
+    A table in a terminal. Elsewhere a line an actor, its cells parted by tabs: file, actor, stance, probability,
+    evidence. Warnings and errors go to standard error. Web pages and PDFs need the extra 'batch'.
 
-    Example: stance classify seeds/000_bf9ec2e30b3d9496.txt --actor HNC
+    Exit codes: 0 if all files were classified; 1 if one was not, after all others were, or if there is no sound
+    bundle; 2 if the command is wrong.
+
+    Example: stance classify seeds/000_bf9ec2e30b3d9496.txt --actors HNC
     """
-    failed = False
-    try:
+    with _told():
         bundle = load_bundle(bundle_folder(), threads=session_threads())
-    except (StanceError, ValueError) as error:
-        errors.print(f"[bold red]error:[/] {error}", soft_wrap=True)
-        raise typer.Exit(1) from error
+    failed = False
     for name in files:
         try:
-            result = classify_document(bundle, _document(bundle, name, actors, process))
-        except (StanceError, OSError, UnicodeDecodeError) as error:
-            errors.print(f"[bold red]error:[/] {name}: {error}", soft_wrap=True)
+            read, response = _classify(bundle, name, split_names(actors), process)
+        except (StanceError, OSError) as error:
+            _tell(f"{name}: {error}")
             failed = True
             continue
         if json_lines:
-            typer.echo(to_response(bundle, result).model_dump_json())
+            typer.echo(response.model_dump_json())
         else:
-            _print(name, result)
+            _print(read.text if show else None, response)
     if failed:
         raise typer.Exit(1)
 
 
+def _classify(bundle: Bundle, name: str, actors: list[str], process: str) -> tuple[FileText, ClassifyResponse]:
+    data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    read = read_text(data, name)
+    fields = {"text": read.text, "title": read.title, "date": read.date}
+    asked = {"actors": actors or None, "process": process_field(bundle, process)}
+    return read, answer(bundle, {**fields, **asked}).model_copy(update={"id": name})
+
+
+def _print(text: str | None, response: ClassifyResponse) -> None:
+    if text is not None:
+        console.print(marked_text(text, response), soft_wrap=True)
+    if console.is_terminal:
+        console.print(table_of(response))
+    else:
+        for line in lines_of(response):
+            typer.echo(line)
+    for one in response.warnings:
+        errors.print(f"[yellow]{one.code}:[/] {escape(one.message)}", highlight=False, soft_wrap=True)
+
+
 @app.command()
-def key(name: Annotated[str, typer.Argument(help="Whose key it is; the logs have this name, never the key.")]) -> None:
+def batch(
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="IN", help="A .jsonl, .csv or .parquet file, or a folder of texts, pages and PDFs."),
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="A .parquet or .jsonl file.")],
+    actors: ActorsOption = [],
+    process: ProcessOption = DEFAULT_PROCESS,
+    field: Annotated[
+        list[str],
+        typer.Option(metavar="NAME=COLUMN", help="The column that holds text, id, title, date, actors or process."),
+    ] = [],
+    engine: Annotated[Engine, typer.Option(help="On this machine, or on a Ray cluster.")] = Engine.local,
+    address: Annotated[
+        str, typer.Option(help="HOST:PORT of the Ray cluster; auto finds the one of this node.")
+    ] = "auto",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes, or Ray actors, of one core each; else one a free core.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew, whatever is there of OUT.")] = False,
+) -> None:
+    """Classify a whole archive: a row for each document and actor, with all that /classify gives.
+
+    A document that cannot be classified becomes a row with its error. A batch that was stopped, however that was, goes
+    on where it was when the same command (without --overwrite) is given again; until it is done its parts lie in
+    OUT.parts. docs/batch.md tells what IN may hold and what OUT holds. Needs the extra 'batch', and 'ray' for
+    --engine ray.
+
+    Exit codes: 0 if OUT was written, with errors of single documents or without; 1 if the batch could not be begun
+    or not gone on with; 2 if the command is wrong; 130 if it was stopped by Ctrl-C.
+
+    Example: stance batch articles.jsonl stances.parquet
+    """
+    from serving.batch import Job, Summary, run_batch
+    from serving.chunks import Settings
+
+    settings = Settings(process, tuple(split_names(actors)), _columns(field))
+    cluster = address if engine is Engine.ray else None
+    job = Job(source, out, bundle_folder(), settings, cluster, workers, overwrite)
+    summary: Summary
+    try:
+        with _told(), shown_progress(errors) as progress:
+            summary = run_batch(job, progress)
+    except KeyboardInterrupt:
+        errors.print("stopped; the same command goes on from here")
+        errors.file.flush()
+        os._exit(130)  # at once: Python would wait for the workers' last chunks
+    earlier = f" ({summary.earlier:,} by an earlier run)" if summary.earlier else ""
+    told = f"{out}: {summary.documents:,} documents{earlier}, {summary.failed:,} with an error"
+    errors.print(told, markup=False, highlight=False, soft_wrap=True)
+
+
+def _columns(pairs: list[str]) -> dict[str, str]:
+    columns = {}
+    for pair in pairs:
+        name, equals, column = pair.partition("=")
+        if not (name and equals and column):
+            raise typer.BadParameter(f"{pair!r}: must be NAME=COLUMN, such as text=body", param_hint="--field")
+        columns[name] = column
+    return columns
+
+
+@app.command()
+def key(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Whose key it is; the logs have this name, never the key.")
+    ],
+) -> None:
     """Make an API key: the key itself on standard error, its line for the key file on standard output.
 
     The key is shown this once. The service reads the file that STANCE_API_KEYS_FILE names, again whenever it changes.
+
+    Exit codes: 0 if a key was made; 1 if the name has other characters than letters, digits, '.', '_' and '-', or over
+    64 of them; 2 if the command is wrong.
 
     Example: stance key newsroom >> keys.txt
     """
@@ -82,22 +237,3 @@ def key(name: Annotated[str, typer.Argument(help="Whose key it is; the logs have
         raise typer.Exit(1) from error
     typer.echo(f"key of {name}, shown this once: {made}", err=True)
     typer.echo(hashed.line)
-
-
-def _document(bundle: Bundle, name: str, actors: list[str], process: str) -> Document:
-    text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
-    toward = bundle.processes.get(process) or Process("", process)
-    return Document(text, toward, tuple(map(Actor, actors)) or None, id=name)
-
-
-def _print(name: str, result: Classification) -> None:
-    text = result.document.text
-    table = Table("actor", "stance", "probability", "evidence", title=f"{name}: {result.document.process.name}")
-    for one in result.actors:
-        best = max(one.evidence, key=lambda evidence: evidence.score, default=None)
-        sentence = text[best.span.start : best.span.end] if best else ""
-        colour = _COLOURS[one.stance]
-        table.add_row(one.actor.name, f"[{colour}]{one.stance}[/]", f"{one.probabilities[one.stance]:.2f}", sentence)
-    console.print(table)
-    for notice in result.notices:
-        errors.print(f"[yellow]{notice.code}:[/] {notice.message}", soft_wrap=True)

@@ -7,7 +7,9 @@ StanceError
 ├── BundleError          a model folder that cannot be loaded
 │   ├── BundleNotFound   there is none
 │   └── BundleCorrupt    a file is missing, altered, or of an unknown format
-└── ParityError          an exported graph that does not agree with the model it came from
+├── ParityError          an exported graph that does not agree with the model it came from
+├── BatchError           a batch that cannot be begun, or not gone on with
+└── ExtraMissing         a library of one of the package's extras is not installed
 """
 
 
@@ -55,3 +57,15 @@ class BundleCorrupt(BundleError):
 
 class ParityError(StanceError):
     """An exported graph that does not agree with the model it was made from."""
+
+
+class BatchError(StanceError):
+    """A batch that cannot be begun, or not gone on with; what was done so far is kept."""
+
+
+class ExtraMissing(StanceError):
+    """A library of one of the package's extras is not installed; ``args`` are the library and the extra."""
+
+    def __str__(self) -> str:
+        library, extra = self.args
+        return f"this needs {library}, which is not installed: pip install '.[{extra}]' in the folder of this package"

@@ -224,9 +224,9 @@ def _span_faults(text: str, one: LabelledActor) -> Iterator[str]:
 
 
 def corpus_digest(located: Iterable[Located]) -> str:
-    """SHA-256 over the records, whatever files they lie in."""
+    """SHA-256 over what is learnt from in the records, whatever files they lie in; tags are not."""
     digest = hashlib.sha256()
-    for line in sorted(one.record.model_dump_json(by_alias=True) for one in located):
+    for line in sorted(one.record.model_dump_json(by_alias=True, exclude={"tags"}) for one in located):
         digest.update(line.encode())
     return digest.hexdigest()
 

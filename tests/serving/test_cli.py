@@ -2,21 +2,27 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from stance import __version__
+from stance.schema import LABELS
+
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = "Turkey will come to Sochi. The Higher Negotiations Committee will not."
 
 
-def stance(bundle: Path, *args: object, text: str | None = None, code: int = 0) -> subprocess.CompletedProcess[str]:
+def stance(
+    bundle: Path, *args: object, text: str | None = None, code: int = 0, **environment: str
+) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        [sys.executable, "-c", "from serving.cli import app; app()", *map(str, args)],
+        [sys.executable, "-c", "from serving.cli import app; app(prog_name='stance')", *map(str, args)],
         cwd=ROOT,
-        env={**os.environ, "STANCE_BUNDLE": str(bundle), "COLUMNS": "120"},
+        env={**os.environ, "STANCE_BUNDLE": str(bundle), "COLUMNS": "120", **environment},
         input=text,
         capture_output=True,
         text=True,
@@ -26,13 +32,69 @@ def stance(bundle: Path, *args: object, text: str | None = None, code: int = 0) 
     return done
 
 
-def test_a_table_tells_each_actor(tiny_bundle: Path, tmp_path: Path) -> None:
+def test_piped_it_is_a_plain_line_an_actor(tiny_bundle: Path, tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text(TEXT)
-    shown = stance(tiny_bundle, "classify", path).stdout
-    assert "Turkey" in shown
-    assert "Higher Negotiations Committee" in shown
+    shown = stance(tiny_bundle, "classify", path, path, "--actors", "Turkey; HNC").stdout
+    lines = [line.split("\t") for line in shown.splitlines()]
+    assert [line[:2] for line in lines] == [[str(path), "Turkey"], [str(path), "HNC"]] * 2
+    for _, _, label, probability, evidence in lines:
+        assert label in LABELS
+        assert 0 <= float(probability) <= 1
+        assert (evidence == "") == (label == "none")
+        assert evidence in TEXT
     assert "\x1b[" not in shown
+
+
+def test_in_a_terminal_it_is_a_table_in_colour(tiny_bundle: Path) -> None:
+    shown = stance(tiny_bundle, "classify", "-", text=TEXT, FORCE_COLOR="1", TERM="xterm").stdout
+    assert "\x1b[" in shown
+    for words in ("actor", "probability", "evidence", "Turkey", "Higher Negotiations Committee"):
+        assert words in shown
+
+
+@pytest.mark.parametrize("environment", [{}, {"FORCE_COLOR": "1", "TERM": "xterm"}])
+def test_what_a_text_holds_commands_no_terminal(tiny_bundle: Path, environment: dict[str, str]) -> None:
+    hostile = "Turkey\x1b[2J [/red] will \x07 come. [bold]Iran[/] will not.\x9b5m"
+    shown = stance(tiny_bundle, "classify", "-", "--show", text=hostile, **environment).stdout
+    assert "[/red]" in shown
+    assert "[bold]" in shown
+    assert not [one for one in ("\x1b[2J", "\x07", "\x9b") if one in shown]
+
+
+def test_shown_mentions_are_marked_with_the_stance(tiny_bundle: Path) -> None:
+    shown = stance(tiny_bundle, "classify", "-", "--show", "--actor", "Turkey", text=TEXT).stdout
+    marked, _, _ = shown.partition("\n")
+    label = re.fullmatch(r"\[Turkey: (\w+)\] will come to Sochi\. The Higher Negotiations Committee will not\.", marked)
+    assert label
+    assert label.group(1) in LABELS
+
+
+def test_of_a_page_the_article_is_classified(tiny_bundle: Path, tmp_path: Path) -> None:
+    pytest.importorskip("trafilatura", reason="the extra 'batch' is not installed")
+    paragraph = "<p>" + TEXT + " The ministers met for two days and spoke to reporters after the meeting.</p>"
+    (tmp_path / "a.html").write_text(f"<html><head><title>Talks</title></head><body>{paragraph * 3}</body></html>")
+    body = json.loads(stance(tiny_bundle, "classify", "--json", tmp_path / "a.html").stdout)
+    assert (body["id"], body["title"]) == (str(tmp_path / "a.html"), "Talks")
+    assert "Turkey" in [actor["actor"] for actor in body["actors"]]
+
+
+def test_the_version_is_told(tmp_path: Path) -> None:
+    assert stance(tmp_path, "--version").stdout == f"stance {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"), [("stance cl", "classify"), ("stance classify --process gen", "geneva")]
+)
+def test_the_shell_completes(tiny_bundle: Path, typed: str, completed: str) -> None:
+    position = str(len(typed.split()) - 1)
+    done = stance(tiny_bundle, _STANCE_COMPLETE="complete_bash", COMP_WORDS=typed, COMP_CWORD=position)
+    assert completed in done.stdout.split()
+
+
+def test_a_wrong_command_is_told(tiny_bundle: Path) -> None:
+    stance(tiny_bundle, "classify", "--colour", code=2)
+    stance(tiny_bundle, "batch", "in.csv", "out.jsonl", "--field", "body", code=2)
 
 
 def test_json_is_what_the_service_answers(tiny_bundle: Path) -> None:

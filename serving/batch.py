@@ -1,0 +1,135 @@
+"""A batch: from IN to OUT, whatever their size, in parts that outlast a stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from serving.chunks import Chunk, Done, Settings, chunk_length, gather
+from serving.local import classify_local, cores
+from serving.parts import Parts
+from serving.records import FIELDS
+from serving.rows import arrow_schema
+from serving.sources import Source, open_source
+from stance.bundle import load_bundle
+from stance.errors import BatchError
+
+#: Called with documents done, documents with an error, and documents in all.
+Progress = Callable[[int, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to do.
+
+    Attributes:
+        address: of the Ray cluster to do it on; ``None``: on this machine.
+        workers: processes or actors; ``None`` takes one a core that is free.
+        overwrite: begin anew, whatever is there of OUT or of an earlier run.
+    """
+
+    source: Path
+    out: Path
+    bundle: Path
+    settings: Settings = field(default_factory=Settings)
+    address: str | None = None
+    workers: int | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What was done: documents in all, of which with an error, of which by an earlier run."""
+
+    documents: int
+    failed: int
+    earlier: int
+
+
+def run_batch(job: Job, progress: Progress = lambda done, failed, total: None) -> Summary:
+    """Classify every document of IN and write OUT; called again after a stop, it does what is left.
+
+    Raises:
+        BatchError: if the batch cannot be begun, or not gone on with.
+        BundleError: if there is no sound bundle.
+        ExtraMissing: if a library is not installed that IN, OUT or the engine needs.
+    """
+    _check_out(job)
+    version = load_bundle(job.bundle, threads=1).version
+    parts = Parts(job.out)
+    with parts.lock():
+        if job.overwrite:
+            parts.clear()
+        source, total = _prepare(job, parts, version)
+        earlier = parts.documents
+        progress(earlier, parts.failed, total)
+        for done in _classify(job, source, parts, total) if earlier < total else ():
+            parts.add(done)
+            progress(parts.documents, parts.failed, total)
+        if parts.documents != total:
+            raise BatchError(
+                f"{job.source}: held {total:,} documents, now {parts.documents:,}; begin anew: --overwrite"
+            )
+        parts.finish()
+    return Summary(total, parts.failed, earlier)
+
+
+def _check_out(job: Job) -> None:
+    if job.out.suffix.lower() not in (".parquet", ".jsonl"):
+        raise BatchError(f"{job.out}: OUT must end in .parquet or .jsonl")
+    if job.out.exists() and not job.overwrite and not Parts(job.out).folder.exists():
+        raise BatchError(f"{job.out}: is there already; write it anew with --overwrite, or name another OUT")
+    if job.out.suffix.lower() == ".parquet":
+        arrow_schema()
+
+
+def _prepare(job: Job, parts: Parts, version: str) -> tuple[Source, int]:
+    """IN and the number of its documents; on going on, after a look that all is as it was."""
+    source = open_source(job.source.resolve(), job.settings.names, (parts.folder / "files.sqlite").resolve())
+    settings: Mapping[str, Any] = {
+        "IN": source.fingerprint(),
+        "bundle": version,
+        "--process": job.settings.process,
+        "--actors": list(job.settings.actors),
+        "--field": dict(job.settings.names),
+    }
+    plan = parts.plan(settings)
+    if plan is None:
+        _check_columns(job, source.columns())
+        plan = {**settings, "documents": source.count()}
+        parts.save_plan(plan)
+    parts.load()
+    return source, plan["documents"]
+
+
+def _check_columns(job: Job, columns: list[str] | None) -> None:
+    names = job.settings.names
+    unknown = sorted(set(names) - set(FIELDS))
+    if unknown:
+        raise BatchError(f"--field {unknown[0]}=…: no such field; allowed are {', '.join(FIELDS)}")
+    missing = [] if columns is None else sorted({names.get("text", "text"), *names.values()} - set(columns))
+    if missing:
+        raise BatchError(
+            f"{job.source}: has no column {missing[0]!r}, only {', '.join(map(repr, columns or ()))}; "
+            "say which holds what with --field, such as --field text=body"
+        )
+
+
+def _chunks(source: Source, done: Mapping[int, int], length: int) -> Iterator[Chunk]:
+    return gather(source.records(done), length)
+
+
+def _classify(job: Job, source: Source, parts: Parts, total: int) -> Iterator[Done]:
+    if job.address is None:
+        workers = job.workers or cores()
+        length = chunk_length(total, workers)
+        return classify_local(_chunks(source, parts.done.copy(), length), job.settings, job.bundle, workers)
+    from serving.cluster import check_resources, classify_on_cluster, connect
+
+    connect(job.address)
+    workers = check_resources(job.workers)
+    chunks = partial(_chunks, source, parts.done.copy(), chunk_length(total, workers))
+    return classify_on_cluster(chunks, job.settings, job.bundle, workers)

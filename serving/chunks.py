@@ -1,0 +1,100 @@
+"""The unit of work of a batch: a few documents that stand together in IN, and the rows that come of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from serving.answers import answer, process_field
+from serving.records import Record, name_of
+from serving.rows import Row, dump_rows, error_row, to_rows
+from serving.schemas import DEFAULT_PROCESS, ErrorOut
+from stance.bundle import Bundle
+from stance.errors import DocumentError, ExtraMissing
+
+#: Most documents and most bytes of a chunk; a document that is larger makes a chunk of its own.
+MAX_DOCUMENTS = 64
+MAX_BYTES = 4 << 20
+
+Chunk = list[Record]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What holds for all documents of a batch that do not say otherwise.
+
+    Attributes:
+        process: the key of a known process, or the name of another.
+        actors: names of the actors to judge; empty: the actors are found.
+        names: field of a request -> the column of IN that holds it.
+    """
+
+    process: str = DEFAULT_PROCESS
+    actors: tuple[str, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The rows of documents ``first`` to ``first + count``, as lines of JSON; ``failed`` of them have an error."""
+
+    first: int
+    count: int
+    failed: int
+    rows: bytes
+
+
+def gather(records: Iterable[Record], most: int = MAX_DOCUMENTS) -> Iterator[Chunk]:
+    """Records in chunks without gaps, of at most ``most`` documents and about :data:`MAX_BYTES`."""
+    chunk: Chunk = []
+    size = 0
+    for record in records:
+        if chunk and (len(chunk) == most or size + record.size > MAX_BYTES or record.index != chunk[-1].index + 1):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(record)
+        size += record.size
+    if chunk:
+        yield chunk
+
+
+def chunk_length(documents: int, workers: int) -> int:
+    """Documents of a chunk: small enough that each worker gets several, so that none waits long for the last."""
+    return max(1, min(MAX_DOCUMENTS, documents // (8 * workers)))
+
+
+def classify_chunk(bundle: Bundle, chunk: Chunk, settings: Settings) -> Done:
+    """Classify the documents of a chunk; a bad one becomes a row with its error.
+
+    Raises:
+        ExtraMissing: if the library that reads a file is not installed: that is no fault of the document's.
+    """
+    rows = [_rows_of(bundle, record, settings) for record in chunk]
+    failed = sum(some[0]["error_code"] is not None for some in rows)
+    return Done(chunk[0].index, len(chunk), failed, dump_rows(row for some in rows for row in some))
+
+
+def _rows_of(bundle: Bundle, record: Record, settings: Settings) -> list[Row]:
+    doc_id = name_of(record)
+    try:
+        fields = record.fields(settings.names)
+        doc_id = _encodable(str(fields.pop("id", doc_id)))
+        given = {"process": process_field(bundle, settings.process), "actors": list(settings.actors) or None}
+        return to_rows(record.index, doc_id, answer(bundle, {**given, **fields}))
+    except ExtraMissing:
+        raise
+    except DocumentError as error:
+        fault = ErrorOut(code=error.code, message=_encodable(str(error)), field=error.field)
+    except Exception as error:  # a fault of ours, or of a library's, in one document must not stop the others
+        fault = ErrorOut(code="internal_error", message=_encodable(f"{type(error).__name__}: {error}"))
+    return [error_row(record.index, doc_id, fault)]
+
+
+def fault_of(chunk: Chunk, code: str, message: str) -> Done:
+    """What comes of a chunk whose documents could not be classified for one and the same reason."""
+    rows = [error_row(one.index, name_of(one), ErrorOut(code=code, message=message)) for one in chunk]
+    return Done(chunk[0].index, len(chunk), len(chunk), dump_rows(rows))
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

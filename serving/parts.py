@@ -1,0 +1,169 @@
+"""What a batch has done so far, on disk beside OUT: a plan, and a part for each chunk, each whole or not there.
+
+A part's name tells which documents it holds. Whoever takes up the batch again reads the names and does the rest; when
+all is there, the parts are put together in order, OUT appears at once, and they are removed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from serving.chunks import Done
+from serving.rows import arrow_schema, parse_rows
+from stance.errors import BatchError
+
+_PLAN = "plan.json"
+_PART = re.compile(r"(\d{12})-(\d+)-(\d+)\.jsonl")
+#: Bytes of rows, as JSON, that make a row group of Parquet.
+_GROUP = 4 << 20
+
+
+class Parts:
+    """The parts of one OUT.
+
+    Attributes:
+        folder: where they lie: OUT with ``.parts`` added.
+        done: first document -> number of documents, for each part.
+        failed: documents with an error in all of them.
+    """
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+        self.folder = out.with_name(out.name + ".parts")
+        self.done: dict[int, int] = {}
+        self.failed = 0
+
+    @property
+    def documents(self) -> int:
+        """Documents that are done."""
+        return sum(self.done.values())
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the folder, making it if need be; the lock ends with the process, however that ends.
+
+        A folder in which nothing was begun is removed again.
+
+        Raises:
+            BatchError: if another process holds it.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("w") as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise BatchError(f"{self.out}: another batch is writing it; wait for it or name another OUT") from error
+            try:
+                yield
+            finally:
+                if not (self.folder / _PLAN).exists():
+                    shutil.rmtree(self.folder, ignore_errors=True)
+
+    def clear(self) -> None:
+        """Forget what was done."""
+        for path in self.folder.iterdir():
+            if path.name != "lock":
+                path.unlink()
+
+    def load(self) -> None:
+        """Find out what is done."""
+        self.done, self.failed = {}, 0
+        for match in filter(None, map(_PART.fullmatch, os.listdir(self.folder))):
+            first, count, failed = map(int, match.groups())
+            self.done[first] = count
+            self.failed += failed
+
+    def plan(self, settings: Mapping[str, Any]) -> dict[str, Any] | None:
+        """What an earlier run put down by :meth:`save_plan`; ``None`` if there was none.
+
+        Raises:
+            BatchError: if it was another batch, or IN has changed since.
+        """
+        path = self.folder / _PLAN
+        if not path.exists():
+            return None
+        plan: dict[str, Any] = json.loads(path.read_bytes())
+        differing = [name for name, value in settings.items() if plan.get(name) != value]
+        if differing:
+            raise BatchError(
+                f"{self.folder}: was begun with another {' and '.join(differing)}; "
+                "go on with the same, or begin anew with --overwrite"
+            )
+        return plan
+
+    def save_plan(self, plan: Mapping[str, Any]) -> None:
+        """Put down what is to be done."""
+        self._write(_PLAN, json.dumps(plan, indent=2).encode())
+
+    def add(self, one: Done) -> bool:
+        """Keep what was done; False if it was there."""
+        if one.first in self.done:
+            return False
+        self._write(f"{one.first:012d}-{one.count}-{one.failed}.jsonl", one.rows)
+        self.done[one.first] = one.count
+        self.failed += one.failed
+        return True
+
+    def _write(self, name: str, data: bytes) -> None:
+        temporary = self.folder / "part.tmp"
+        with temporary.open("wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(self.folder / name)
+        _sync(self.folder)
+
+    def finish(self) -> None:
+        """Put the parts together to OUT, and remove them."""
+        paths = sorted(path for path in self.folder.iterdir() if _PART.fullmatch(path.name))
+        temporary = self.folder / "out.tmp"
+        (_join_parquet if self.out.suffix.lower() == ".parquet" else _join_lines)(paths, temporary)
+        _sync(temporary)
+        temporary.replace(self.out)
+        _sync(self.out.parent)
+        shutil.rmtree(self.folder)
+
+
+def _sync(path: Path) -> None:
+    """See that a file, or the names in a folder, are on the disk itself."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _join_lines(paths: list[Path], out: Path) -> None:
+    with out.open("wb") as stream:
+        for path in paths:
+            with path.open("rb") as part:
+                shutil.copyfileobj(part, stream)
+
+
+def _join_parquet(paths: list[Path], out: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = arrow_schema()
+    with pq.ParquetWriter(out, schema, compression="zstd") as writer:
+        for lines in _groups(paths):
+            writer.write_table(pa.Table.from_pylist(parse_rows(lines), schema))
+
+
+def _groups(paths: list[Path]) -> Iterator[bytes]:
+    group = bytearray()
+    for path in paths:
+        group += path.read_bytes()
+        if len(group) >= _GROUP:
+            yield bytes(group)
+            group.clear()
+    if group:
+        yield bytes(group)

@@ -1,0 +1,137 @@
+"""What a batch reads, one record a document: its place, its size, and the fields of a /classify request in it.
+
+Records are cheap to make and to send to another process; ``fields`` does the work, and only there may a document be
+found to be a bad one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Protocol
+
+from pydantic_core import from_json
+
+from serving.answers import split_names
+from serving.texts import read_text
+from stance.errors import DocumentError
+
+#: The fields that a batch takes from its input; all others are left alone.
+FIELDS: tuple[str, ...] = ("text", "actors", "process", "title", "date", "id")
+
+
+class Record(Protocol):
+    """One document of IN, not yet looked at."""
+
+    @property
+    def index(self) -> int:
+        """Its place in IN, from 0."""
+
+    @property
+    def size(self) -> int:
+        """Its bytes, roughly."""
+
+    def fields(self, names: Mapping[str, str]) -> dict[str, Any]:
+        """The fields of its request and its ``id``; ``names`` gives columns that go by another name.
+
+        Raises:
+            DocumentError: if it cannot be read.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of JSONL."""
+
+    index: int
+    data: bytes
+
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+        return len(self.data)
+
+    def fields(self, names: Mapping[str, str]) -> dict[str, Any]:
+        """See :class:`Record`."""
+        try:
+            value = from_json(self.data)
+        except ValueError as error:
+            raise _invalid(f"no valid JSON: {error}") from error
+        if not isinstance(value, dict):
+            raise _invalid(f"must be an object with a 'text', not {type(value).__name__}")
+        return _pick(value, names)
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """A row of a table: CSV or Parquet."""
+
+    index: int
+    cells: Mapping[Any, Any]
+
+    @property
+    def size(self) -> int:
+        """Its bytes, roughly."""
+        return sum(len(cell) for cell in self.cells.values() if isinstance(cell, str))
+
+    def fields(self, names: Mapping[str, str]) -> dict[str, Any]:
+        """See :class:`Record`; an empty cell is none, several actors in one cell have semicolons between."""
+        if None in self.cells:
+            raise _invalid(f"the row has {len(self.cells[None])} more cells than the header; quote cells with commas")
+        fields = {name: cell for name, cell in _pick(self.cells, names).items() if cell != ""}
+        if isinstance(fields.get("actors"), str):
+            fields["actors"] = split_names([fields["actors"]])
+        if isinstance(fields.get("date"), date):
+            fields["date"] = fields["date"].isoformat()
+        return fields
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of a folder."""
+
+    index: int
+    name: str
+    data: bytes
+
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+        return len(self.data)
+
+    def fields(self, names: Mapping[str, str]) -> dict[str, Any]:
+        """See :class:`Record`; the id is the path within the folder."""
+        read = read_text(self.data, self.name)
+        found = {"text": read.text, "title": read.title, "date": read.date, "id": self.name}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A document that could not even be taken from IN."""
+
+    index: int
+    name: str
+    code: str
+    message: str
+    size: int = 0
+
+    def fields(self, names: Mapping[str, str]) -> dict[str, Any]:
+        """See :class:`Record`; always raises."""
+        raise DocumentError(self.message, code=self.code)
+
+
+def name_of(record: Record) -> str:
+    """What a document that cannot be read goes by: its file's path, or else its place."""
+    name = record.name if isinstance(record, (File, Fault)) else ""
+    return name or str(record.index)
+
+
+def _pick(value: Mapping[Any, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    found = {name: value.get(names.get(name, name)) for name in FIELDS}
+    return {name: one for name, one in found.items() if one is not None}
+
+
+def _invalid(message: str) -> DocumentError:
+    return DocumentError(message, code="invalid_request")

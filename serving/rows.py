@@ -1,0 +1,125 @@
+"""The rows that `stance batch` writes: the one place that names their columns. docs/batch.md tells their meaning.
+
+A document has a row for each actor; one without actors, or with an error, has a single row whose ``actor`` is null.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from serving.schemas import ClassifyResponse, ErrorOut
+from stance.errors import ExtraMissing
+from stance.schema import LABELS
+
+if TYPE_CHECKING:
+    import pyarrow
+
+#: A row as JSON holds it; its keys are those of :data:`COLUMNS`, in that order.
+Row = dict[str, Any]
+
+PROBABILITIES: Mapping[str, str] = {label: f"p_{label}" for label in LABELS}
+
+#: Column -> (type, meaning). Every column but ``doc_index``, ``doc_id`` and the lists may be null.
+COLUMNS: Mapping[str, tuple[str, str]] = {
+    "doc_index": ("int64", "place of the document in IN, from 0; with `actor` the key of a row"),
+    "doc_id": ("string", "`id` as given; a file's path within the folder; else `doc_index` as text"),
+    "title": ("string", "as given, or as the page or PDF tells it"),
+    "date": ("string", "as given, in ISO 8601, or as the page tells it"),
+    "process_key": ("string", "key of a known process; empty for one of your own"),
+    "process_name": ("string", "name of the process"),
+    "actor": ("string", "the actor's name; null where no actor was found, and with an error"),
+    "actor_id": ("string", "the lexicon's id, where the lexicon knows the actor"),
+    "stance": ("string", "`support`, `boycott`, `conditional` or `none`"),
+    **{column: ("double", f"calibrated probability of `{label}`") for label, column in PROBABILITIES.items()},
+    "plausible": ("list<string>", "labels that together hold the truth in nine cases of ten, most probable first"),
+    "mentions": (
+        "list<struct<start: int64, end: int64, text: string>>",
+        "where the text names the actor; code points, end exclusive",
+    ),
+    "evidence": (
+        "list<struct<start: int64, end: int64, text: string, score: double>>",
+        "sentences that show the stance, with their share of the evidence",
+    ),
+    "warnings": ("list<struct<code: string, message: string>>", "of the document; the same on each of its rows"),
+    "model_name": ("string", "name of the bundle"),
+    "model_version": ("string", "version of the bundle"),
+    "error_code": ("string", "why the document was not classified; null where it was"),
+    "error_message": ("string", "the same in words"),
+    "error_field": ("string", "the field at fault, where one is"),
+}
+_LISTS = ("plausible", "mentions", "evidence", "warnings")
+
+
+def _row(index: int, doc_id: str, **values: object) -> Row:
+    empty: Row = {name: [] if name in _LISTS else None for name in COLUMNS}
+    return {**empty, "doc_index": index, "doc_id": doc_id, **values}
+
+
+def to_rows(index: int, doc_id: str, response: ClassifyResponse) -> list[Row]:
+    """The rows of one answer: one an actor, or a single one that carries the warnings where there is no actor."""
+    body = response.model_dump()
+    shared = {
+        "title": body["title"],
+        "date": body["date"],
+        "process_key": body["process"]["key"],
+        "process_name": body["process"]["name"],
+        "warnings": body["warnings"],
+        "model_name": body["model"]["name"],
+        "model_version": body["model"]["version"],
+    }
+    return [_row(index, doc_id, **shared, **_of_actor(one)) for one in body["actors"] or [None]]
+
+
+def _of_actor(one: Mapping[str, Any] | None) -> Row:
+    if one is None:
+        return {}
+    return {
+        "actor": one["actor"],
+        "actor_id": one["id"],
+        "stance": one["stance"],
+        **{PROBABILITIES[label]: value for label, value in one["probabilities"].items()},
+        "plausible": one["plausible"],
+        "mentions": one["mentions"],
+        "evidence": one["evidence"],
+    }
+
+
+def error_row(index: int, doc_id: str, error: ErrorOut) -> Row:
+    """The row of a document that was not classified."""
+    return _row(index, doc_id, error_code=error.code, error_message=error.message, error_field=error.field)
+
+
+def dump_rows(rows: Iterable[Row]) -> bytes:
+    """Rows as lines of JSON in UTF-8."""
+    return b"".join(json.dumps(row, ensure_ascii=False).encode("utf-8") + b"\n" for row in rows)
+
+
+def parse_rows(lines: bytes) -> list[Row]:
+    """What :func:`dump_rows` made."""
+    return [json.loads(line) for line in lines.split(b"\n") if line]
+
+
+def arrow_schema() -> pyarrow.Schema:
+    """The columns as an Arrow schema.
+
+    Raises:
+        ExtraMissing: if pyarrow is not installed.
+    """
+    try:
+        import pyarrow as pa
+    except ImportError as error:
+        raise ExtraMissing("pyarrow", "batch") from error
+
+    place = [("start", pa.int64()), ("end", pa.int64()), ("text", pa.string())]
+    types = {
+        "int64": pa.int64(),
+        "double": pa.float64(),
+        "string": pa.string(),
+        "list<string>": pa.list_(pa.string()),
+        COLUMNS["mentions"][0]: pa.list_(pa.struct(place)),
+        COLUMNS["evidence"][0]: pa.list_(pa.struct([*place, ("score", pa.float64())])),
+        COLUMNS["warnings"][0]: pa.list_(pa.struct([("code", pa.string()), ("message", pa.string())])),
+    }
+    return pa.schema([(name, types[kind]) for name, (kind, _) in COLUMNS.items()])

@@ -1,0 +1,200 @@
+"""The kinds of IN that a batch reads: JSONL, CSV, Parquet, or a folder of texts; each as a stream of records."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from serving.folders import Folder, list_files
+from serving.records import FIELDS, Cells, Fault, Line, Record
+from stance.errors import BatchError, ExtraMissing
+
+#: Most bytes of a line of JSONL or of a cell of CSV: the longest text, each character escaped, and more.
+MAX_LINE = 4 << 20
+
+
+class Source(Protocol):
+    """IN as a stream of records; can be sent to another process."""
+
+    def records(self, done: Mapping[int, int]) -> Iterator[Record]:
+        """The records in order, but for the ranges (first -> count) that are done."""
+
+    def count(self) -> int:
+        """How many records there are."""
+
+    def fingerprint(self) -> str:
+        """Changes when IN does."""
+
+    def columns(self) -> list[str] | None:
+        """The names of its columns, where all records have the same."""
+
+
+def open_source(path: Path, names: Mapping[str, str], listing: Path) -> Source:
+    """The source for a path, by its ending.
+
+    Args:
+        names: columns that go by another name than the field of :data:`serving.records.FIELDS`.
+        listing: where a folder's files are listed, unless they are already.
+
+    Raises:
+        BatchError: if there is nothing at the path, or nothing that can be read.
+    """
+    if path.is_dir():
+        if not listing.exists():
+            list_files(path, listing)
+        return Folder(path, listing)
+    kind = path.suffix.lower()
+    if kind not in (".jsonl", ".ndjson", ".csv", ".parquet"):
+        raise BatchError(f"{path}: IN must be a folder or end in .jsonl, .ndjson, .csv or .parquet")
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise BatchError(f"{path}: cannot be read: {error.strerror}") from error
+    if kind == ".parquet":
+        return Parquet(path, tuple(names.get(field, field) for field in FIELDS))
+    return Csv(path) if kind == ".csv" else JsonLines(path)
+
+
+def _left(items: Iterable[Any], done: Mapping[int, int]) -> Iterator[tuple[int, Any]]:
+    """Items with their indices, but for the ranges that are done."""
+    until = 0
+    for index, item in enumerate(items):
+        until = max(until, index + done.get(index, 0))
+        if index >= until:
+            yield index, item
+
+
+def _file_fingerprint(path: Path) -> str:
+    status = path.stat()
+    return f"{path.resolve()}:{status.st_size}:{status.st_mtime_ns}"
+
+
+@dataclass(frozen=True, slots=True)
+class JsonLines:
+    """A file of JSON lines; empty lines count for nothing."""
+
+    path: Path
+
+    def records(self, done: Mapping[int, int]) -> Iterator[Record]:
+        """See :class:`Source`."""
+        for index, data in _left(self._lines(), done):
+            if len(data) > MAX_LINE:
+                yield Fault(index, "", "document_too_large", f"the line has more than {MAX_LINE:,} bytes")
+            else:
+                yield Line(index, data)
+
+    def _lines(self) -> Iterator[bytes]:
+        """The lines that hold something; of one that is too long, just enough to tell."""
+        with self.path.open("rb") as stream:
+            while data := stream.readline(MAX_LINE + 1):
+                rest = data
+                while len(rest) > MAX_LINE and not rest.endswith(b"\n"):
+                    rest = stream.readline(MAX_LINE + 1)
+                if data.strip(b" \t\r\n\xef\xbb\xbf"):
+                    yield data.removeprefix(b"\xef\xbb\xbf")
+
+    def count(self) -> int:
+        """See :class:`Source`."""
+        return sum(1 for _ in self._lines())
+
+    def fingerprint(self) -> str:
+        """See :class:`Source`."""
+        return _file_fingerprint(self.path)
+
+    def columns(self) -> None:
+        """See :class:`Source`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Csv:
+    """A CSV file in UTF-8 with a header; the header tells whether commas, semicolons or tabs part its cells."""
+
+    path: Path
+
+    def records(self, done: Mapping[int, int]) -> Iterator[Record]:
+        """See :class:`Source`."""
+        for index, row in _left(self._rows(), done):
+            yield Fault(index, "", "invalid_request", row) if isinstance(row, str) else Cells(index, row)
+
+    def _rows(self) -> Iterator[dict[Any, Any] | str]:
+        """Rows, or what is wrong with one. Bytes that are no UTF-8 come as surrogates, which no field may hold."""
+        csv.field_size_limit(MAX_LINE)
+        with self.path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
+            rows = csv.DictReader(stream, delimiter=self._delimiter())
+            while True:
+                try:
+                    yield next(rows)
+                except StopIteration:
+                    return
+                except csv.Error as error:
+                    yield f"the row that ends at line {rows.line_num} is no CSV: {error}; is a quote left open?"
+
+    def _delimiter(self) -> str:
+        with self.path.open(encoding="utf-8-sig", errors="surrogateescape") as stream:
+            header = stream.readline(MAX_LINE)
+        return max(",;\t", key=header.count)
+
+    def count(self) -> int:
+        """See :class:`Source`."""
+        return sum(1 for _ in self._rows())
+
+    def fingerprint(self) -> str:
+        """See :class:`Source`."""
+        return _file_fingerprint(self.path)
+
+    def columns(self) -> list[str]:
+        """See :class:`Source`."""
+        with self.path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
+            return next(csv.reader(stream, delimiter=self._delimiter()), [])
+
+
+@dataclass(frozen=True, slots=True)
+class Parquet:
+    """A Parquet file, read a few hundred rows at a time, and only the columns that are wanted."""
+
+    path: Path
+    wanted: tuple[str, ...]
+
+    def records(self, done: Mapping[int, int]) -> Iterator[Record]:
+        """See :class:`Source`."""
+        for index, cells in _left(self._rows(), done):
+            yield Cells(index, cells)
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        with closing(self._open()) as file:
+            wanted = [name for name in self.wanted if name in file.schema_arrow.names]
+            try:
+                for batch in file.iter_batches(batch_size=256, columns=wanted):
+                    yield from batch.to_pylist()
+            except (OSError, ValueError) as error:
+                raise BatchError(f"{self.path}: is damaged: {error}") from error
+
+    def _open(self) -> Any:
+        try:
+            import pyarrow as pa
+            import pyarrow.parquet as pq
+        except ImportError as error:
+            raise ExtraMissing("pyarrow", "batch") from error
+
+        try:
+            return pq.ParquetFile(self.path, pre_buffer=False, buffer_size=1 << 20)
+        except pa.ArrowInvalid as error:
+            raise BatchError(f"{self.path}: no Parquet file: {error}") from error
+
+    def count(self) -> int:
+        """See :class:`Source`."""
+        with closing(self._open()) as file:
+            return int(file.metadata.num_rows)
+
+    def fingerprint(self) -> str:
+        """See :class:`Source`."""
+        return _file_fingerprint(self.path)
+
+    def columns(self) -> list[str]:
+        """See :class:`Source`."""
+        with closing(self._open()) as file:
+            return list(file.schema_arrow.names)

@@ -1,0 +1,97 @@
+"""What a file says: plain text as it is, the article of a web page, the text of a PDF."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from stance.errors import DocumentError, ExtraMissing
+
+#: Most bytes of a file that is read.
+MAX_FILE = 64 << 20
+#: Endings of the files that a folder is searched for.
+SUFFIXES: tuple[str, ...] = (".txt", ".text", ".html", ".htm", ".xhtml", ".pdf")
+_HTML = re.compile(
+    rb"(?:\s|\xef\xbb\xbf|<!--.*?-->|<\?xml[^>]*>)*<(?:!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL
+)
+_HYPHENATED = re.compile(r"(?<=[a-z])-\n(?=[a-z])")
+_WRAPPED = re.compile(r"(?<!\n)\n(?!\n)")
+
+
+@dataclass(frozen=True, slots=True)
+class FileText:
+    """The text of a file; ``title`` and ``date`` (ISO 8601) where the file tells them."""
+
+    text: str
+    title: str | None = None
+    date: str | None = None
+
+
+def read_text(data: bytes, name: str) -> FileText:
+    """The text of a file's bytes; what kind it is, its first bytes tell, or else its ending.
+
+    Raises:
+        DocumentError: if the bytes are too many, or hold no text.
+        ExtraMissing: if the library that reads this kind is not installed.
+    """
+    if len(data) > MAX_FILE:
+        raise _unreadable(f"has {len(data):,} bytes; at most {MAX_FILE:,} are read", code="file_too_large")
+    return _reader(data, PurePath(name).suffix.lower())(data)
+
+
+def _reader(data: bytes, suffix: str) -> Callable[[bytes], FileText]:
+    if data.startswith(b"%PDF-") or suffix == ".pdf":
+        return _read_pdf
+    if suffix in (".html", ".htm", ".xhtml") or _HTML.match(data[:4096]):
+        return _read_html
+    return _read_plain
+
+
+def _read_plain(data: bytes) -> FileText:
+    try:
+        return FileText(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise _unreadable(f"is no text in UTF-8 ({error.reason} at byte {error.start}); convert it first") from error
+
+
+def _read_html(data: bytes) -> FileText:
+    try:
+        import trafilatura
+    except ImportError as error:
+        raise ExtraMissing("trafilatura", "batch") from error
+
+    page = trafilatura.bare_extraction(data, with_metadata=True, include_comments=False)
+    if page is None or isinstance(page, dict) or not page.text:
+        raise _unreadable("is a web page in which no article was found; save the article as text", code="no_text")
+    return FileText(page.text, page.title or None, page.date or None)
+
+
+def _read_pdf(data: bytes) -> FileText:
+    try:
+        from pypdf import PdfReader
+    except ImportError as error:
+        raise ExtraMissing("pypdf", "batch") from error
+
+    try:
+        reader = PdfReader(io.BytesIO(data))
+        pages = [page.extract_text() for page in reader.pages]
+        title = reader.metadata.title if reader.metadata else None
+    except Exception as error:  # pypdf raises whatever a broken file leads it to
+        raise _unreadable(f"is a PDF that cannot be read ({error}); open it and save it anew") from error
+    text = unwrap("\n\n".join(pages))
+    if not text.strip():
+        raise _unreadable("is a PDF without text, such as a scan; run it through OCR first", code="no_text")
+    return FileText(text, title or None)
+
+
+def unwrap(text: str) -> str:
+    """Join the lines of each paragraph and the words that a line's end broke: a line break would end a sentence."""
+    lines = "\n".join(line.strip() for line in text.splitlines())
+    return _WRAPPED.sub(" ", _HYPHENATED.sub("", lines)).strip()
+
+
+def _unreadable(message: str, *, code: str = "unreadable_file") -> DocumentError:
+    return DocumentError(f"the file {message}", code=code, field="text")

@@ -1,0 +1,265 @@
+"""Batches, run as a user runs them: the program in a process of its own, killed as a machine kills it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from serving.answers import answer
+from serving.batch import Job, run_batch
+from serving.chunks import Done, Settings, classify_chunk
+from serving.local import classify_local
+from serving.parts import Parts
+from serving.records import Line
+from serving.rows import COLUMNS, PROBABILITIES, arrow_schema
+from stance.bundle import load_bundle
+from stance.errors import BatchError, DocumentError, ExtraMissing
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = "Turkey will come to Sochi. The Higher Negotiations Committee will not."
+PROGRAM = [sys.executable, "-c", "from serving.cli import app; app(prog_name='stance')", "batch"]
+
+
+def environment(bundle: Path) -> dict[str, str]:
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return {**os.environ, "STANCE_BUNDLE": str(bundle), "PYTHONPATH": path, "RAY_USAGE_STATS_ENABLED": "0"}
+
+
+def batch(bundle: Path, *args: object, code: int = 0, seconds: float = 120) -> str:
+    """Run a batch to its end; what it told."""
+    done = subprocess.run(
+        [*PROGRAM, *map(str, args)], env=environment(bundle), capture_output=True, text=True, timeout=seconds
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stderr
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_bytes().split(b"\n") if line]
+
+
+def write(path: Path, count: int) -> Path:
+    """Documents of two actors each, all different."""
+    lines = [json.dumps({"text": f"{TEXT} Report {n} of the day.", "id": f"d{n}"}) for n in range(count)]
+    path.write_text("\n".join(lines))
+    return path
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """Twelve documents, two of them bad."""
+    path = write(tmp_path / "small.jsonl", 10)
+    with path.open("a") as stream:
+        stream.write('\nnonsense\n{"text": "Turkey.", "process": "nowhere", "id": "lost"}\n')
+    return path
+
+
+def test_a_row_has_all_that_an_answer_has(tiny_bundle: Path, tmp_path: Path) -> None:
+    document = {"text": TEXT, "title": "T", "date": "2018-01-30", "actors": ["HNC", "Delta Council"]}
+    (tmp_path / "in.jsonl").write_text(json.dumps({**document, "id": "one", "source": "left alone"}))
+    batch(tiny_bundle, tmp_path / "in.jsonl", tmp_path / "out.jsonl")
+    expected = answer(load_bundle(tiny_bundle, threads=1), document).model_dump()
+    rows = read(tmp_path / "out.jsonl")
+    assert [list(row) for row in rows] == [list(COLUMNS)] * 2
+    for row, actor in zip(rows, expected["actors"], strict=True):
+        assert row["doc_index"] == 0
+        assert [row[name] for name in ("doc_id", "title", "date")] == ["one", "T", "2018-01-30"]
+        assert [row[name] for name in ("actor", "actor_id", "stance")] == [actor[n] for n in ("actor", "id", "stance")]
+        assert {label: row[column] for label, column in PROBABILITIES.items()} == actor["probabilities"]
+        assert [row[n] for n in ("plausible", "mentions", "evidence")] == [
+            actor[n] for n in ("plausible", "mentions", "evidence")
+        ]
+        assert {"key": row["process_key"], "name": row["process_name"]} == expected["process"]
+        assert {"name": row["model_name"], "version": row["model_version"]} == expected["model"]
+        assert row["warnings"] == expected["warnings"]
+        assert [row[name] for name in ("error_code", "error_message", "error_field")] == [None] * 3
+    assert expected["warnings"][0]["code"] == "actor_not_found"
+
+
+def test_a_bad_document_is_a_row_and_no_document_is_without_one(tiny_bundle: Path, small: Path) -> None:
+    with small.open("a") as stream:
+        stream.write('{"text": "Nothing to see here."}')
+    out = small.with_name("out.jsonl")
+    told = batch(tiny_bundle, small, out)
+    rows = read(out)
+    assert "13 documents, 2 with an error" in told
+    assert {row["doc_index"] for row in rows} == set(range(13))
+    bad = {row["doc_id"]: row["error_code"] for row in rows if row["error_code"]}
+    assert bad == {"10": "invalid_request", "lost": "unknown_process"}
+    assert rows == sorted(rows, key=lambda row: row["doc_index"])
+
+
+def test_parquet_holds_the_same_rows(tiny_bundle: Path, small: Path) -> None:
+    pq = pytest.importorskip("pyarrow.parquet", reason="the extra 'batch' is not installed")
+    batch(tiny_bundle, small, small.with_name("out.jsonl"), "--workers", 1)
+    batch(tiny_bundle, small, small.with_name("out.parquet"), "--workers", 2)
+    table = pq.read_table(small.with_name("out.parquet"))
+    assert table.schema.equals(arrow_schema())
+    assert table.to_pylist() == read(small.with_name("out.jsonl"))
+
+
+def test_a_folder_of_texts_and_the_options(tiny_bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text(TEXT)
+    (tmp_path / "in" / "b.txt").write_bytes(b"\xff")
+    batch(tiny_bundle, tmp_path / "in", tmp_path / "out.jsonl", "--actors", "HNC; Iran", "--process", "Black Sea talks")
+    good, other, bad = read(tmp_path / "out.jsonl")
+    assert (good["doc_id"], good["process_key"], good["process_name"]) == ("a.txt", "", "Black Sea talks")
+    assert [good["actor"], other["actor"]] == ["HNC", "Iran"]
+    assert (bad["doc_id"], bad["error_code"]) == ("b.txt", "unreadable_file")
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "told"),
+    [
+        ("in.csv", ("out.parquet",), "no column 'text'"),
+        ("in.csv", ("out.jsonl", "--field", "text=body", "--field", "body=id"), "no such field"),
+        ("in.csv", ("out.docx",), "OUT must end in"),
+        ("in.csv", ("there.jsonl",), "--overwrite"),
+        ("none.csv", ("out.jsonl",), "cannot be read"),
+    ],
+)
+def test_what_cannot_be_done_is_told_before_it_is_begun(
+    tiny_bundle: Path, tmp_path: Path, name: str, args: tuple[str, ...], told: str
+) -> None:
+    (tmp_path / "in.csv").write_text("body\n" + TEXT)
+    (tmp_path / "there.jsonl").touch()
+    assert told in batch(tiny_bundle, tmp_path / name, tmp_path / args[0], *args[1:], code=1)
+    assert not list(tmp_path.glob("*.parts"))
+
+
+def kill_when(bundle: Path, source: Path, out: Path, is_time: Callable[[list[str]], bool]) -> None:
+    """Start a batch of two workers and kill it, as ``kill -9`` does, once ``is_time`` says so of its parts."""
+    process = subprocess.Popen([*PROGRAM, str(source), str(out), "--workers", "2"], env=environment(bundle))
+    workers: list[psutil.Process] = []
+    folder = Parts(out).folder
+    try:
+        for _ in range(6000):
+            assert process.poll() is None, "it ended before it was killed"
+            with suppress(FileNotFoundError):
+                if is_time([name for name in os.listdir(folder) if name.endswith(".jsonl")]):
+                    break
+            time.sleep(0.01)
+        workers = psutil.Process(process.pid).children(recursive=True)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait(timeout=30)
+    assert workers
+    _, alive = psutil.wait_procs(workers, timeout=20)
+    assert not alive, "workers outlive a batch that was killed"
+
+
+def test_killed_and_started_again_it_loses_nothing_and_does_nothing_twice(tiny_bundle: Path, tmp_path: Path) -> None:
+    source = write(tmp_path / "in.jsonl", 900)
+    batch(tiny_bundle, source, tmp_path / "whole.jsonl")
+    out = tmp_path / "out.jsonl"
+    kill_when(tiny_bundle, source, out, lambda parts: len(parts) >= 3)
+    kept = {path: path.stat().st_mtime_ns for path in Parts(out).folder.glob("*.jsonl")}
+    assert kept
+    assert not out.exists()
+    kill_when(tiny_bundle, source, out, lambda parts: len(parts) >= len(kept) + 3)
+    assert all(path.stat().st_mtime_ns == written for path, written in kept.items()), "a part was done again"
+    assert "by an earlier run" in batch(tiny_bundle, source, out)
+    assert out.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+    assert not Parts(out).folder.exists()
+
+
+def test_another_batch_is_not_taken_for_the_same(tiny_bundle: Path, tmp_path: Path) -> None:
+    source, out = write(tmp_path / "in.jsonl", 900), tmp_path / "out.jsonl"
+    kill_when(tiny_bundle, source, out, lambda parts: len(parts) >= 1)
+    assert "--process" in batch(tiny_bundle, source, out, "--process", "geneva", code=1)
+    write(source, 30)
+    assert "another IN" in batch(tiny_bundle, source, out, code=1)
+    assert "30 documents, 0" in batch(tiny_bundle, source, out, "--overwrite")
+
+
+def test_two_batches_do_not_write_one_out(tiny_bundle: Path, small: Path) -> None:
+    out = small.with_name("out.jsonl")
+    with Parts(out).lock(), pytest.raises(BatchError, match="another batch"):
+        run_batch(Job(small, out, tiny_bundle, workers=1))
+
+
+def test_a_part_is_kept_once(tmp_path: Path) -> None:
+    parts = Parts(tmp_path / "out.jsonl")
+    with parts.lock():
+        parts.save_plan({})
+        assert parts.add(Done(0, 2, 1, b"a\nb\n"))
+        assert not parts.add(Done(0, 2, 0, b"other\n"))
+        again = Parts(tmp_path / "out.jsonl")
+        again.load()
+        assert (again.done, again.failed, again.documents) == ({0: 2}, 1, 2)
+        parts.finish()
+    assert (tmp_path / "out.jsonl").read_bytes() == b"a\nb\n"
+
+
+class Deadly(Line):
+    """A document that kills whoever reads it."""
+
+    def fields(self, names: object) -> dict[str, Any]:
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError("still alive")
+
+
+def test_a_document_that_kills_its_worker_is_a_row(tiny_bundle: Path) -> None:
+    good = json.dumps({"text": TEXT}).encode()
+    chunks: Iterator[Any] = iter([[Line(n, good) if n != 4 else Deadly(n, good)] for n in range(9)])
+    done = sorted(classify_local(chunks, Settings(), tiny_bundle, 2), key=lambda one: one.first)
+    assert [(one.first, one.count, one.failed) for one in done] == [(n, 1, int(n == 4)) for n in range(9)]
+    assert json.loads(done[4].rows)["error_code"] == "worker_died"
+
+
+def test_workers_that_cannot_start_end_the_batch(tmp_path: Path) -> None:
+    with pytest.raises(BatchError, match="could load the bundle"):
+        list(classify_local(iter([[Line(0, b"{}")]]), Settings(), tmp_path / "none", 1))
+
+
+class Raising(Line):
+    """A document on which something breaks."""
+
+    def fields(self, names: object) -> dict[str, Any]:
+        raise {
+            b"ours": RuntimeError("bro\udc80ken"),
+            b"document": DocumentError("bad"),
+            b"extra": ExtraMissing("a", "b"),
+        }[self.data]
+
+
+def test_only_a_missing_library_stops_a_chunk(tiny_bundle: Path) -> None:
+    bundle = load_bundle(tiny_bundle, threads=1)
+    done = classify_chunk(bundle, [Raising(0, b"ours"), Raising(1, b"document")], Settings())
+    codes = [json.loads(line)["error_code"] for line in done.rows.splitlines()]
+    assert codes == ["internal_error", "invalid_document"]
+    with pytest.raises(ExtraMissing, match=r"'\.\[b\]'"):
+        classify_chunk(bundle, [Raising(0, b"extra")], Settings())
+
+
+def peak(bundle: Path, source: Path) -> int:
+    """MiB that the parent process of a batch holds at most, looked at often."""
+    process = subprocess.Popen(
+        [*PROGRAM, str(source), str(source.with_suffix(".parquet"))], env=environment(bundle), stderr=subprocess.DEVNULL
+    )
+    watched, most = psutil.Process(process.pid), 0
+    while process.poll() is None:
+        with suppress(psutil.Error):
+            most = max(most, watched.memory_info().rss)
+        time.sleep(0.02)
+    assert process.returncode == 0
+    return most >> 20
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_input(tiny_bundle: Path, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="the extra 'batch' is not installed")
+    few, many = (peak(tiny_bundle, write(tmp_path / f"{count}.jsonl", count)) for count in (6000, 24_000))
+    assert many < 1.15 * few + 8, f"{few} MiB for 6,000 documents, {many} MiB for 24,000"

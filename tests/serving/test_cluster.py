@@ -1,0 +1,129 @@
+"""Batches on a Ray cluster: two nodes on this machine, each a set of processes of its own."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from serving.parts import Parts
+from stance.errors import BatchError
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = "Turkey will come to Sochi. The Higher Negotiations Committee will not."
+PROGRAM = [sys.executable, "-c", "from serving.cli import app; app(prog_name='stance')", "batch"]
+#: Starts a cluster of two nodes and tells its address; kills the second node at "kill", ends at anything else.
+CLUSTER = """
+import sys
+from ray.cluster_utils import Cluster
+node = {"num_cpus": 1, "memory": 2 << 30, "object_store_memory": 100 << 20}
+cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
+second = cluster.add_node(**node)
+print(cluster.address, flush=True)
+while sys.stdin.readline() == "kill\\n":
+    cluster.remove_node(second, allow_graceful=False)
+cluster.shutdown()
+"""
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("ray") is None, reason="Ray is not installed: pip install '.[ray]'"
+)
+
+
+@contextmanager
+def two_nodes() -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", CLUSTER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0"},
+        cwd="/",
+        text=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        address = process.stdout.readline().strip()
+        assert address, "the cluster did not start"
+        yield address, process
+    finally:
+        with suppress(BrokenPipeError):
+            process.stdin.write("end\n")
+            process.stdin.close()
+        process.stdout.close()
+        process.wait(timeout=60)
+
+
+def start(bundle: Path, *args: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*PROGRAM, *map(str, args)],
+        cwd=ROOT,
+        env={**os.environ, "STANCE_BUNDLE": str(bundle)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen[str], code: int = 0) -> str:
+    try:
+        _, told = process.communicate(timeout=240)
+    finally:
+        process.kill()
+    assert process.returncode == code, told
+    return told
+
+
+def write(path: Path, count: int) -> Path:
+    lines = [json.dumps({"text": f"{TEXT} Report {n} of the day.", "id": f"d{n}"}) for n in range(count)]
+    path.write_text("\n".join([*lines, "nonsense"]))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("address", "told"), [("ray://a:1", "Client"), ("localhost", "HOST:PORT"), ("127.0.0.1:1", "nothing answers")]
+)
+def test_a_cluster_that_is_not_there_is_told_at_once(address: str, told: str) -> None:
+    code = f"from serving.cluster import connect; connect({address!r})"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert BatchError.__name__ in done.stderr
+    assert told in done.stderr
+
+
+@pytest.mark.slow
+def test_the_rows_are_those_of_the_local_engine(tiny_bundle: Path, tmp_path: Path) -> None:
+    source = write(tmp_path / "in.jsonl", 200)
+    finish(start(tiny_bundle, source, tmp_path / "local.jsonl"))
+    with two_nodes() as (address, _):
+        ray = ("--engine", "ray", "--address", address)
+        told = finish(start(tiny_bundle, source, tmp_path / "never.jsonl", *ray, "--workers", 3), code=1)
+        assert "room for 2 worker(s)" in told
+        assert not Parts(tmp_path / "never.jsonl").documents
+        assert "201 documents, 1 with an error" in finish(start(tiny_bundle, source, tmp_path / "ray.jsonl", *ray))
+    assert (tmp_path / "ray.jsonl").read_bytes() == (tmp_path / "local.jsonl").read_bytes()
+
+
+@pytest.mark.slow
+def test_a_node_that_is_killed_costs_no_rows(tiny_bundle: Path, tmp_path: Path) -> None:
+    source, out = write(tmp_path / "in.jsonl", 6000), tmp_path / "ray.jsonl"
+    finish(start(tiny_bundle, source, tmp_path / "local.jsonl"))
+    with two_nodes() as (address, cluster):
+        process = start(tiny_bundle, source, out, "--engine", "ray", "--address", address)
+        folder = Parts(out).folder
+        while process.poll() is None and len(list(folder.glob("*-*.jsonl"))) < 2:
+            time.sleep(0.02)
+        assert process.poll() is None, "it ended before the node was killed"
+        assert cluster.stdin is not None
+        cluster.stdin.write("kill\n")
+        cluster.stdin.flush()
+        finish(process)
+    assert out.read_bytes() == (tmp_path / "local.jsonl").read_bytes()

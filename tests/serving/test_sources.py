@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from serving.chunks import gather
+from serving.records import Fault, Line
+from serving.sources import MAX_LINE, Source, open_source
+from stance.errors import BatchError, DocumentError
+
+
+def source_of(path: Path, **names: str) -> Source:
+    return open_source(path, names, path.parent / "files.sqlite")
+
+
+def fields_of(source: Source, **names: str) -> list[Any]:
+    found: list[Any] = []
+    for record in source.records({}):
+        assert record.index == len(found)
+        try:
+            found.append(record.fields(names))
+        except DocumentError as error:
+            found.append(error.code)
+    assert len(found) == source.count()
+    return found
+
+
+def test_json_lines(tmp_path: Path) -> None:
+    path = tmp_path / "in.jsonl"
+    lines = [b'{"text": "a", "source": 1}', b"", b"[]", b"nonsense", b'{"text": "\\ud800"}', b"\xff", b'{"text": null}']
+    path.write_bytes(b"\xef\xbb\xbf" + b"\r\n".join(lines))
+    assert fields_of(source_of(path)) == [{"text": "a"}, *["invalid_request"] * 4, {}]
+
+
+def test_a_line_without_end_is_one_fault(tmp_path: Path) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(b'{"text": "a"}\n' + b"x" * (3 * MAX_LINE) + b'\n{"text": "b"}')
+    assert fields_of(source_of(path)) == [{"text": "a"}, "document_too_large", {"text": "b"}]
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_csv(tmp_path: Path, mark: str) -> None:
+    path = tmp_path / "in.csv"
+    rows = [["body", "id", "actors"], ['"two\nlines"', "", '"Turkey; HNC"'], ["b", "7", ""]]
+    path.write_text("\n".join(mark.join(row) for row in rows), encoding="utf-8-sig")
+    found = fields_of(source_of(path, text="body"), text="body")
+    assert found == [{"text": "two\nlines", "actors": ["Turkey", "HNC"]}, {"text": "b", "id": "7"}]
+
+
+def test_rows_that_are_no_csv_are_faults(tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    path.write_bytes(b'text,id\na,1\nb,2,3\nc,4\n"' + b"x" * (MAX_LINE + 1) + b'"\nd,5\n')
+    found = fields_of(source_of(path))
+    assert found[:3] == [{"text": "a", "id": "1"}, "invalid_request", {"text": "c", "id": "4"}]
+    assert found[3] == "invalid_request"
+    assert found[-1] == {"text": "d", "id": "5"}
+
+
+def test_parquet(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow", reason="the extra 'batch' is not installed")
+    import pyarrow.parquet as pq
+
+    path = tmp_path / "in.parquet"
+    pq.write_table(
+        pa.table({"text": ["a", None], "date": [date(2018, 1, 30), None], "actors": [["HNC"], None], "n": [1, 2]}), path
+    )
+    assert fields_of(source_of(path)) == [{"text": "a", "date": "2018-01-30", "actors": ["HNC"]}, {}]
+    assert source_of(path).columns() == ["text", "date", "actors", "n"]
+
+
+def test_a_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    (folder / "sub").mkdir(parents=True)
+    (folder / ".git").mkdir()
+    for name in ("b.txt", "sub/a.TXT", "notes.docx", ".hidden.txt", ".git/c.txt"):
+        (folder / name).write_text(name)
+    (folder / "gone.txt").symlink_to("nowhere")
+    source = source_of(folder)
+    (folder / "later.txt").write_text("came later")
+    assert fields_of(source) == [
+        {"text": "b.txt", "id": "b.txt"},
+        "unreadable_file",
+        {"text": "sub/a.TXT", "id": "sub/a.TXT"},
+    ]
+
+
+@pytest.mark.parametrize("name", ["in.docx", "none.jsonl", "empty"])
+def test_what_cannot_be_read_is_told(tmp_path: Path, name: str) -> None:
+    (tmp_path / "in.docx").touch()
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BatchError, match=name):
+        source_of(tmp_path / name)
+
+
+def test_no_parquet_is_told(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="the extra 'batch' is not installed")
+    (tmp_path / "in.parquet").write_text("text")
+    with pytest.raises(BatchError, match="no Parquet file"):
+        source_of(tmp_path / "in.parquet").count()
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "folder"])
+def test_what_is_done_is_left_out(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"in.{kind}"
+    write: dict[str, Callable[[], object]] = {
+        "jsonl": lambda: path.write_text("".join(json.dumps({"text": f"t{n}"}) + "\n" for n in range(10))),
+        "csv": lambda: path.write_text("text\n" + "".join(f"t{n}\n" for n in range(10))),
+        "folder": lambda: [path.mkdir(), *((path / f"{n}.txt").write_text(f"t{n}") for n in range(10))],
+    }
+    write[kind]()
+    left = list(source_of(path).records({2: 3, 6: 1, 9: 1}))
+    assert [(record.index, record.fields({})["text"]) for record in left] == [(n, f"t{n}") for n in (0, 1, 5, 7, 8)]
+
+
+@given(st.sets(st.integers(0, 60)), st.integers(1, 7), st.integers(0, 2_000_000))
+def test_chunks_have_no_gaps_and_lose_nothing(indices: set[int], most: int, size: int) -> None:
+    data = b"x" * size
+    chunks = list(gather((Line(index, data) for index in sorted(indices)), most))
+    assert [record.index for chunk in chunks for record in chunk] == sorted(indices)
+    for chunk in chunks:
+        assert len(chunk) <= most
+        assert [record.index for record in chunk] == list(range(chunk[0].index, chunk[0].index + len(chunk)))
+        assert len(chunk) == 1 or sum(record.size for record in chunk) <= 4 << 20
+
+
+def test_a_fault_tells_its_code() -> None:
+    with pytest.raises(DocumentError, match="words"):
+        Fault(0, "a", "code", "words").fields({})
