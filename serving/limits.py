@@ -17,7 +17,7 @@ from serving.assets import describe_version, load_assets
 from serving.docs import load_docs
 from serving.exchange import REQUEST_ID, find_request_id, read_headers, replay, watch
 from serving.keys import CHALLENGE, OPEN, KeyRing, shown_key
-from serving.logs import Served, log_request, set_up_logs
+from serving.logs import Served, log_request
 from serving.metrics import Metrics
 from serving.refusals import Answer, Refusal
 from serving.settings import Limits
@@ -44,7 +44,6 @@ class Gate:
     """
 
     def __init__(self, app: ASGIApp, limits: Limits | None = None) -> None:
-        set_up_logs()
         self._app = app
         self._limits = limits or Limits.from_environment()
         self._keys = KeyRing.from_environment()
@@ -82,12 +81,13 @@ class Gate:
         path, method = scope["path"], scope["method"]
         if path not in _KNOWN and path not in self._assets:
             raise Refusal(404, f"no such path: {path!r}; POST to /classify or /classify/batch")
-        if path in GUARDED and method == "POST":
+        allowed = "POST" if path in GUARDED else "GET, HEAD"
+        if method not in allowed.split(", "):
+            raise Refusal(405, f"{path} takes {allowed}, not {method}", headers={"Allow": allowed})
+        if path in GUARDED:
             await self._guard(scope, receive, answer)
         elif path not in _GETS and path not in self._assets:
             await self._app(scope, receive, answer)
-        elif method not in ("GET", "HEAD"):
-            raise Refusal(405, f"{path} takes GET, not {method}", headers={"Allow": "GET, HEAD"})
         elif path == "/metrics":
             await answer.plain(self._metrics.render(), self._metrics.content_type)
         elif path == "/version":

@@ -53,6 +53,10 @@ def set_up_logs() -> None:
     """Give every handler the format that is asked for; BentoML's own line for each request gives way to ours."""
     logging.getLogger("bentoml.access").disabled = True
     if log_format() == "json":
+        from bentoml._internal.log import SERVER_LOGGING_CONFIG
+
+        # The process that watches the workers sets its handlers up once more, from this.
+        SERVER_LOGGING_CONFIG["formatters"]["traced"] = {"()": JsonFormatter}
         for name in _LOGGERS:
             for handler in logging.getLogger(name).handlers:
                 handler.setFormatter(JsonFormatter())

@@ -80,7 +80,7 @@ class Answer:
         status, body = self._held
         body += message.get("body", b"")
         if not message.get("more_body", False):
-            await self._finish(status, parse_refusal(status, bytes(body)), {"Allow": "POST"} if status == 405 else {})
+            await self._finish(status, parse_refusal(status, bytes(body)), {})
 
     async def refuse(self, status: int, message: str, headers: dict[str, str]) -> None:
         """Answer with a refusal, unless an answer has begun; whatever the application still sends is dropped."""

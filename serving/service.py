@@ -59,6 +59,7 @@ try:
     log_format()
 except (BundleError, ValueError) as problem:
     sys.exit(f"stance: {problem}")
+set_up_logs()
 
 
 @bentoml.service(name="stance", workers=1, traffic={"timeout": 86_400}, metrics={"enabled": False})
@@ -66,7 +67,6 @@ class StanceService:
     """Actors' stances toward a peace process."""
 
     def __init__(self) -> None:
-        set_up_logs()
         logging.getLogger("bentoml._internal.server.http_app").addFilter(_WithoutRefusals())
         self._bundle = load_bundle(bundle_folder(), threads=session_threads())
 
