@@ -57,8 +57,10 @@ def set_up_logs() -> None:
 
         # The process that watches the workers sets its handlers up once more, from this.
         SERVER_LOGGING_CONFIG["formatters"]["traced"] = {"()": JsonFormatter}
-        for name in _LOGGERS:
-            for handler in logging.getLogger(name).handlers:
+        for logger in map(logging.getLogger, _LOGGERS):
+            # A logger with handlers of its own says nothing twice.
+            logger.propagate = not logger.handlers
+            for handler in logger.handlers:
                 handler.setFormatter(JsonFormatter())
 
 

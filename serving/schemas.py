@@ -81,12 +81,7 @@ def _to_actor(actor: str | NamedActor) -> Actor:
 class BatchRequest(_Input):
     """Several documents; each is answered on its own. They are checked one by one, so that a bad one costs no other."""
 
-    documents: list[object] = Field(
-        min_length=1,
-        max_length=MAX_DOCUMENTS,
-        description="Each as for /classify.",
-        json_schema_extra={"items": {"$ref": "#/components/schemas/ClassifyRequest"}},
-    )
+    documents: list[object] = Field(min_length=1, max_length=MAX_DOCUMENTS, description="Each as for /classify.")
 
 
 class ProcessOut(BaseModel):

@@ -136,7 +136,7 @@ def load_bundle(folder: Path | str, *, threads: int = 0) -> Bundle:
     if missing:
         raise BundleCorrupt(f"{folder}: has no {', '.join(missing)}; make the bundle again with `train run`")
     config = _load_config(folder / CONFIG)
-    identity = _identity(config, digest)
+    identity = _identity(folder / CONFIG, config, digest)
     with _parsing(folder / ACTORS):
         lexicon = Lexicon(parse_actors(json.loads((folder / ACTORS).read_bytes())))
     with _parsing(folder / PROCESSES):
@@ -195,11 +195,12 @@ def identify_bundle(folder: Path) -> BundleIdentity:
         BundleCorrupt: if it does not hold what it should.
     """
     digest = verify_bundle(folder)
-    return _identity(_load_config(folder / CONFIG), digest)
+    return _identity(folder / CONFIG, _load_config(folder / CONFIG), digest)
 
 
-def _identity(config: Mapping[str, Any], digest: str) -> BundleIdentity:
-    return BundleIdentity(str(config["name"]), f"{config['package_version']}+{digest[:8]}", digest)
+def _identity(path: Path, config: Mapping[str, Any], digest: str) -> BundleIdentity:
+    with _parsing(path):
+        return BundleIdentity(str(config["name"]), f"{config['package_version']}+{digest[:8]}", digest)
 
 
 def _load_engine(folder: Path, config: Mapping[str, Any], threads: int) -> Engine:
