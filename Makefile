@@ -7,7 +7,7 @@ PIP := $(BIN)/pip install --quiet --constraint requirements.lock
 PORT ?= 3000
 export BENTOML_DO_NOT_TRACK = true
 
-.PHONY: serve test train lint docs lock clean
+.PHONY: serve test train lint docs lock sbom audit clean
 
 serve: .venv/serve.done
 	$(BIN)/bentoml serve --port $(PORT)
@@ -46,6 +46,15 @@ lock: .venv/bin/python
 	$(BIN)/pip-compile --quiet --all-extras --strip-extras --no-annotate --no-header --no-emit-index-url \
 		--no-emit-find-links --no-emit-trusted-host --no-emit-options --upgrade --output-file requirements.lock pyproject.toml
 	sed -i "s/^torch==\([0-9.]*\)+cpu/torch==\1/" requirements.lock
+
+# What the lock pins, as CycloneDX, for those who have to account for it.
+sbom: .venv/all.done
+	mkdir -p build
+	$(BIN)/cyclonedx-py requirements --output-reproducible --output-format JSON --output-file build/sbom.cdx.json \
+		--pyproject pyproject.toml requirements.lock
+
+audit: .venv/all.done
+	$(BIN)/python .ci/audit.py
 
 clean:
 	rm -rf .venv runs build dist

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.resources import files
 
+from serving.schemas import BundleOut, VersionOut
 from serving.settings import bundle_folder
-from stance.bundle import PROCESSES, parse_processes
+from stance import __version__
+from stance.bundle import PROCESSES, identify_bundle, parse_processes
 
 _TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -54,6 +56,12 @@ def load_assets() -> Mapping[str, Asset]:
             assets[path] = Asset(file.read_bytes(), _TYPES[suffix])
     assets["/page/processes.json"] = Asset(_known_processes(), "application/json")
     return assets
+
+
+def describe_version() -> bytes:
+    """Package and bundle as ``/version`` tells them; the digest is the SHA-256 of the bundle's manifest."""
+    bundle = BundleOut.model_validate(asdict(identify_bundle(bundle_folder())))
+    return VersionOut(package=__version__, bundle=bundle).model_dump_json().encode()
 
 
 def _known_processes() -> bytes:

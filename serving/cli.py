@@ -17,6 +17,7 @@ from rich.markup import escape
 
 from serving.answers import answer, process_field, split_names
 from serving.display import lines_of, marked_text, shown_progress, table_of, visible
+from serving.keys import make_key
 from serving.schemas import DEFAULT_PROCESS, ClassifyResponse
 from serving.settings import bundle_folder, session_threads
 from serving.texts import FileText, read_text
@@ -243,3 +244,27 @@ def _columns(pairs: list[str]) -> dict[str, str]:
             raise typer.BadParameter(f"{pair!r}: must be NAME=COLUMN, such as text=body", param_hint="--field")
         columns[name] = column
     return columns
+
+
+@app.command()
+def key(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Whose key it is; the logs have this name, never the key.")
+    ],
+) -> None:
+    """Make an API key: the key itself on standard error, its line for the key file on standard output.
+
+    The key is shown this once. The service reads the file that STANCE_API_KEYS_FILE names, again whenever it changes.
+
+    Exit codes: 0 if a key was made; 1 if the name has other characters than letters, digits, '.', '_' and '-', or over
+    64 of them; 2 if the command is wrong.
+
+    Example: stance key newsroom >> keys.txt
+    """
+    try:
+        made, hashed = make_key(name)
+    except ValueError as error:
+        errors.print(f"[bold red]error:[/] {error}", soft_wrap=True)
+        raise typer.Exit(1) from error
+    typer.echo(f"key of {name}, shown this once: {made}", err=True)
+    typer.echo(hashed.line)

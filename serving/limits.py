@@ -7,26 +7,30 @@ path), so they are closed here, in one ASGI middleware.
 from __future__ import annotations
 
 import asyncio
-import json
 import math
 import time
 from contextvars import ContextVar
+from http import HTTPMethod
 from typing import TYPE_CHECKING
 
-from serving.assets import load_assets
+from serving.assets import describe_version, load_assets
+from serving.docs import load_docs
+from serving.exchange import REQUEST_ID, find_request_id, read_headers, replay, watch
+from serving.keys import CHALLENGE, OPEN, KeyRing, shown_key
+from serving.logs import Served, log_request
 from serving.metrics import Metrics
 from serving.refusals import Answer, Refusal
 from serving.settings import Limits
-from stance import __version__
+from stance.deadline import Deadline
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
-#: The request's deadline, a ``time.monotonic`` time; the handler's thread inherits it.
-DEADLINE: ContextVar[float | None] = ContextVar("deadline", default=None)
+#: The request's deadline; the handler's thread inherits it.
+DEADLINE: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
 
 GUARDED = ("/classify", "/classify/batch")
-_KNOWN = (*GUARDED, "/livez", "/readyz", "/healthz", "/metrics", "/docs.json", "/schema.json", "/version")
+_KNOWN = (*GUARDED, "/livez", "/readyz", "/healthz", "/metrics", "/docs", "/docs.json", "/schema.json", "/version")
 _GETS = ("/metrics", "/version")
 #: Seconds past the deadline after which the gate answers in the handler's place.
 _GRACE = 5.0
@@ -36,28 +40,36 @@ class Gate:
     """The middleware. It answers ``/metrics``, ``/version`` and the page itself and passes everything else on.
 
     Args:
-        limits: ``None`` reads them from the environment.
+        limits: ``None`` reads them from the environment, as the keys always are.
     """
 
     def __init__(self, app: ASGIApp, limits: Limits | None = None) -> None:
         self._app = app
         self._limits = limits or Limits.from_environment()
+        self._keys = KeyRing.from_environment()
         self._metrics = Metrics()
         self._pending = 0
-        self._assets = load_assets()
+        self._assets = {**load_assets(), **load_docs(has_keys=self._keys is not None)}
+        self._version = describe_version()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer or pass on one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = time.monotonic()
-        answer = Answer(send)
+        started, headers, key = time.monotonic(), read_headers(scope), None
+        request_id = find_request_id(headers)
+        REQUEST_ID.set(request_id)
+        answer = Answer(send, request_id)
         try:
+            key = self._check_key(scope["path"], headers)
             await self._route(scope, receive, answer)
         except Refusal as refusal:
             await answer.refuse(refusal.status, str(refusal), refusal.headers)
-        self._metrics.observe(self._label(scope["path"]), answer.status, time.monotonic() - started)
+        finally:
+            path, status, seconds = self._label(scope["path"]), answer.status or 500, time.monotonic() - started
+            self._metrics.observe(path, status, seconds)
+            log_request(Served(known_method(scope["method"]), path, status, round(1000 * seconds, 1), key))
 
     def _label(self, path: str) -> str:
         """The path as the metrics have it: one of a fixed list."""
@@ -69,47 +81,74 @@ class Gate:
         path, method = scope["path"], scope["method"]
         if path not in _KNOWN and path not in self._assets:
             raise Refusal(404, f"no such path: {path!r}; POST to /classify or /classify/batch")
-        if path in GUARDED and method == "POST":
+        allowed = "POST" if path in GUARDED else "GET, HEAD"
+        if method not in allowed.split(", "):
+            raise Refusal(405, f"{path} takes {allowed}, not {method}", headers={"Allow": allowed})
+        if path in GUARDED:
             await self._guard(scope, receive, answer)
         elif path not in _GETS and path not in self._assets:
             await self._app(scope, receive, answer)
-        elif method not in ("GET", "HEAD"):
-            raise Refusal(405, f"{path} takes GET, not {method}", headers={"Allow": "GET, HEAD"})
         elif path == "/metrics":
             await answer.plain(self._metrics.render(), self._metrics.content_type)
         elif path == "/version":
-            await answer.plain(json.dumps({"package": __version__}).encode(), "application/json")
+            await answer.plain(self._version, "application/json")
         else:
             await answer.plain(self._assets[path].body, self._assets[path].content_type)
+
+    def _check_key(self, path: str, headers: dict[str, str]) -> str | None:
+        """The name of the key that a request shows, ``None`` where none is needed."""
+        if self._keys is None or path in OPEN:
+            return None
+        key = shown_key(headers)
+        name = None if key is None else self._keys.find(key)
+        if name is None:
+            told = "a key is needed" if key is None else "the key is not known"
+            message = f"{told}; send the header 'Authorization: Bearer KEY'"
+            raise Refusal(401, message, headers={"WWW-Authenticate": CHALLENGE})
+        return name
 
     async def _guard(self, scope: Scope, receive: Receive, answer: Answer) -> None:
         """Take the body in, hand it on, and hold its place in the queue until the handler is truly done with it."""
         body = bytearray()
         try:
-            await self._read(scope, receive, body)
-            started = time.monotonic()
-            await self._handle(scope, receive, bytes(body), answer)
+            with self._metrics.track():
+                await self._read(scope, receive, body)
+                started = time.monotonic()
+                await self._handle(scope, receive, bytes(body), answer)
             if answer.status == 200:
                 self._metrics.learn_speed(len(body), time.monotonic() - started)
         finally:
             self._pending -= len(body)
+            self._metrics.let_go(len(body))
 
     async def _handle(self, scope: Scope, receive: Receive, body: bytes, answer: Answer) -> None:
-        """Run the handler; it stops by itself at the deadline, and what stays in the queue is answered here.
+        """Run the handler; it stops by itself at the deadline or when its client has gone.
 
-        The handler is not cancelled: that would give its thread's place away while the thread runs on.
+        It is not cancelled: that would give its thread's place away while the thread runs on. What stays in the
+        queue past the deadline is answered here.
         """
-        token = DEADLINE.set(time.monotonic() + self._limits.deadline)
-        handler = asyncio.ensure_future(self._app(scope, _replay(body, receive), answer))
+        deadline, gone = Deadline(self._limits.deadline), asyncio.Event()
+
+        def let_go() -> None:
+            deadline.cancel()
+            gone.set()
+            answer.abandon()
+
+        token = DEADLINE.set(deadline)
+        handler = asyncio.ensure_future(self._app(scope, replay(body, gone), answer))
         DEADLINE.reset(token)
-        done, _ = await asyncio.wait({handler}, timeout=self._limits.deadline + _GRACE)
-        if not done:
-            await answer.refuse(504, f"not done within {self._limits.deadline:g} s; send less text at once", {})
-        await handler
+        watcher = asyncio.ensure_future(watch(receive, let_go))
+        try:
+            done, _ = await asyncio.wait({handler}, timeout=self._limits.deadline + _GRACE)
+            if not done:
+                await answer.refuse(504, f"not done within {self._limits.deadline:g} s; send less text at once", {})
+            await handler
+        finally:
+            watcher.cancel()
 
     async def _read(self, scope: Scope, receive: Receive, body: bytearray) -> None:
         """Read a body into ``body``; every byte counts as pending from its arrival."""
-        headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
+        headers = read_headers(scope)
         media_type = headers.get("content-type", "application/json").split(";")[0].strip().lower()
         if media_type != "application/json":
             raise Refusal(415, f"content type {media_type!r} is not supported; send application/json")
@@ -135,25 +174,18 @@ class Gate:
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
-                raise Refusal(400, "the client went away before the body was complete")
+                raise Refusal(499, "the client went away before the body was complete")
             chunk = message.get("body", b"")
             if len(body) + len(chunk) > limit:
                 raise Refusal(413, f"the body has more than {limit} bytes; at most {limit} are allowed")
             self._admit(len(chunk))
             body += chunk
             self._pending += len(chunk)
+            self._metrics.take_in(len(chunk))
             if not message.get("more_body", False):
                 return
 
 
-def _replay(body: bytes, receive: Receive) -> Receive:
-    sent = False
-
-    async def replay() -> Message:
-        nonlocal sent
-        if sent:
-            return await receive()
-        sent = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return replay
+def known_method(method: str) -> str:
+    """A request's method as the log has it: one that HTTP knows."""
+    return method if method in HTTPMethod.__members__ else "unknown"

@@ -7,16 +7,60 @@ from __future__ import annotations
 
 import functools
 import os
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+from stance.schema import Classification
+
+_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_CONFIDENCES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Collectors:
+    requests: Any
+    seconds: Any
+    in_progress: Any
+    pending: Any
+    documents: Any
+    tokens: Any
+    labels: Any
+    confidence: Any
 
 
 @functools.cache
-def _collectors() -> tuple[Any, Any]:
+def _collectors() -> _Collectors:
     """The process's collectors, made once however many apps are."""
-    from prometheus_client import Counter, Histogram
+    from prometheus_client import Counter, Gauge, Histogram
 
-    requests = Counter("stance_requests", "Requests answered.", ["path", "status"])
-    return requests, Histogram("stance_request_seconds", "Seconds to an answer.", ["path"])
+    live = {"multiprocess_mode": "livesum"}
+    return _Collectors(
+        requests=Counter("stance_requests", "Requests answered; 499 is a client that went away.", ["path", "status"]),
+        seconds=Histogram("stance_request_seconds", "Seconds to an answer.", ["path"], buckets=_SECONDS),
+        in_progress=Gauge("stance_requests_in_progress", "Requests for a classification in work or waiting.", **live),  # type: ignore[arg-type]
+        pending=Gauge("stance_pending_bytes", "Bytes of bodies taken in and not yet answered.", **live),  # type: ignore[arg-type]
+        documents=Counter("stance_documents", "Documents by outcome: classified, or an error's code.", ["outcome"]),
+        tokens=Counter("stance_tokens", "Tokens of the texts classified."),
+        labels=Counter("stance_labels", "Actors by the stance they were given.", ["stance"]),
+        confidence=Histogram("stance_confidence", "Probability of the stance given.", buckets=_CONFIDENCES),
+    )
+
+
+def count_classification(result: Classification) -> None:
+    """Take a classified document in: its tokens, and its actors' stances with their probabilities."""
+    collectors = _collectors()
+    collectors.documents.labels("classified").inc()
+    collectors.tokens.inc(result.tokens)
+    for one in result.actors:
+        collectors.labels.labels(one.stance).inc()
+        collectors.confidence.observe(one.probabilities[one.stance])
+
+
+def count_fault(code: str) -> None:
+    """Take a document in that was not classified; ``code`` is the error's."""
+    _collectors().documents.labels(code).inc()
 
 
 class Metrics:
@@ -26,14 +70,26 @@ class Metrics:
         from prometheus_client import CONTENT_TYPE_LATEST
 
         self.content_type = CONTENT_TYPE_LATEST
-        self._requests, self._seconds = _collectors()
+        self._all = _collectors()
         #: A running mean of the time that a byte of a body takes, for Retry-After.
         self.seconds_per_byte = 1e-5
 
     def observe(self, path: str, status: int, seconds: float) -> None:
         """Count an answer. ``path`` is one of the known paths or "unknown"."""
-        self._requests.labels(path, str(status)).inc()
-        self._seconds.labels(path).observe(seconds)
+        self._all.requests.labels(path, str(status)).inc()
+        self._all.seconds.labels(path).observe(seconds)
+
+    def take_in(self, size: int) -> None:
+        """A part of a body has come."""
+        self._all.pending.inc(size)
+
+    def let_go(self, size: int) -> None:
+        """A body was answered, or given up."""
+        self._all.pending.dec(size)
+
+    def track(self) -> Any:
+        """A context in which a request is in progress."""
+        return self._all.in_progress.track_inprogress()
 
     def learn_speed(self, size: int, seconds: float) -> None:
         """Take an answered body into the mean."""
@@ -44,8 +100,19 @@ class Metrics:
         import prometheus_client
         from prometheus_client.multiprocess import MultiProcessCollector
 
-        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        if _FOLDER not in os.environ:
             return prometheus_client.generate_latest()
+        _forget_the_dead(Path(os.environ[_FOLDER]))
         registry = prometheus_client.CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return prometheus_client.generate_latest(registry)
+
+
+def _forget_the_dead(folder: Path) -> None:
+    """Take what a killed worker had in hand out of the gauges."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    for path in folder.glob("gauge_live*_*.db"):
+        pid = path.stem.rsplit("_", 1)[1]
+        if not Path("/proc", pid).exists() and Path("/proc").exists():
+            mark_process_dead(int(pid))  # type: ignore[no-untyped-call]

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from serving.assets import POLICY
+from serving.exchange import REQUEST_ID_HEADER
 from serving.schemas import ErrorOut, ErrorResponse
 
 if TYPE_CHECKING:
@@ -14,12 +15,14 @@ if TYPE_CHECKING:
 
 CODES = {
     400: "invalid_request",
+    401: "unauthorized",
     404: "not_found",
     405: "method_not_allowed",
     408: "request_timeout",
     413: "body_too_large",
     415: "unsupported_media_type",
     429: "too_many_requests",
+    499: "client_went_away",
     500: "internal_error",
     503: "not_ready",
     504: "deadline_exceeded",
@@ -51,11 +54,12 @@ class Answer:
     """The ``send`` of one response: lets success through and gives every refusal its one shape.
 
     Attributes:
-        status: of what was sent, 0 until then.
+        status: of what was sent, 0 until then; 499 if the client went away before.
     """
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
+        self._request_id = (REQUEST_ID_HEADER.lower().encode(), request_id.encode())
         self.status = 0
         self._held: tuple[int, bytearray] | None = None
         self._is_over = False
@@ -69,18 +73,23 @@ class Answer:
                 self._held = (message["status"], bytearray())
                 return
             self.status = message["status"]
+            message = {**message, "headers": [*message.get("headers", ()), self._request_id]}
         if self._held is None:
             await self._send(message)
             return
         status, body = self._held
         body += message.get("body", b"")
         if not message.get("more_body", False):
-            await self._finish(status, parse_refusal(status, bytes(body)), {"Allow": "POST"} if status == 405 else {})
+            await self._finish(status, parse_refusal(status, bytes(body)), {})
 
     async def refuse(self, status: int, message: str, headers: dict[str, str]) -> None:
         """Answer with a refusal, unless an answer has begun; whatever the application still sends is dropped."""
         if not self.status:
             await self._finish(status, ErrorOut(code=CODES[status], message=message), headers)
+
+    def abandon(self) -> None:
+        """Nobody is there any more: whatever is still sent is dropped."""
+        self.status, self._is_over = self.status or 499, True
 
     async def plain(self, body: bytes, content_type: str) -> None:
         """Answer with 200."""
@@ -93,7 +102,7 @@ class Answer:
     async def _respond(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         self.status, self._is_over = status, True
         pairs = {**headers, "Content-Length": str(len(body))}.items()
-        raw = [(key.lower().encode(), value.encode()) for key, value in pairs]
+        raw = [*((key.lower().encode(), value.encode()) for key, value in pairs), self._request_id]
         await self._send({"type": "http.response.start", "status": status, "headers": raw})
         await self._send({"type": "http.response.body", "body": body})
 

@@ -163,6 +163,19 @@ class BatchResponse(BaseModel):
     results: list[ClassifyResponse | ErrorResponse]
 
 
+class BundleOut(ModelOut):
+    """The bundle that is served; ``digest`` is the SHA-256 of its manifest."""
+
+    digest: str
+
+
+class VersionOut(BaseModel):
+    """Which package and which bundle answer."""
+
+    package: str
+    bundle: BundleOut
+
+
 def to_response(bundle: Bundle, result: Classification) -> ClassifyResponse:
     """A classification as it goes out."""
     document = result.document

@@ -13,7 +13,10 @@ import bentoml
 from bentoml.exceptions import BentoMLException
 from pydantic import ValidationError
 
+from serving.keys import KeyRing
 from serving.limits import DEADLINE, Gate
+from serving.logs import log_format, set_up_logs
+from serving.metrics import count_classification, count_fault
 from serving.refusals import main_fault
 from serving.schemas import (
     BatchRequest,
@@ -25,9 +28,10 @@ from serving.schemas import (
     to_response,
 )
 from serving.settings import Limits, bundle_folder, session_threads
-from stance.bundle import load_bundle, verify_bundle
+from stance.bundle import load_bundle
 from stance.classify import classify_document
 from stance.errors import BundleError, DeadlineExceeded, DocumentError
+from stance.manifest import verify_bundle
 
 
 class Refused(BentoMLException):
@@ -51,8 +55,11 @@ try:
     verify_bundle(bundle_folder())
     session_threads()
     Limits.from_environment()
+    KeyRing.from_environment()
+    log_format()
 except (BundleError, ValueError) as problem:
     sys.exit(f"stance: {problem}")
+set_up_logs()
 
 
 @bentoml.service(name="stance", workers=1, traffic={"timeout": 86_400}, metrics={"enabled": False})
@@ -83,19 +90,27 @@ class StanceService:
             return self._classify(ClassifyRequest.model_validate(document))
         except ValidationError as error:
             faults = error.errors(include_url=False, include_context=False, include_input=False)
-            return ErrorResponse(error=main_fault([dict(fault) for fault in faults]))
+            fault = main_fault([dict(one) for one in faults])
+            count_fault(fault.code)
+            return ErrorResponse(error=fault)
         except (DocumentError, DeadlineExceeded) as error:
             return ErrorResponse(error=_error_out(error))
 
     def _classify(self, request: ClassifyRequest) -> ClassifyResponse:
         document = request.to_document(self._bundle)
-        return to_response(self._bundle, classify_document(self._bundle, document, deadline=DEADLINE.get()))
+        result = classify_document(self._bundle, document, deadline=DEADLINE.get())
+        count_classification(result)
+        return to_response(self._bundle, result)
 
 
 def _error_out(error: DocumentError | DeadlineExceeded) -> ErrorOut:
     if isinstance(error, DocumentError):
-        return ErrorOut(code=error.code, message=str(error), field=error.field)
-    return ErrorOut(code="deadline_exceeded", message=f"not done within the deadline: {error}; send less text at once")
+        out = ErrorOut(code=error.code, message=str(error), field=error.field)
+    else:
+        message = f"not done within the deadline: {error}; send less text at once"
+        out = ErrorOut(code="deadline_exceeded", message=message)
+    count_fault(out.code)
+    return out
 
 
 StanceService.add_asgi_middleware(Gate)  # type: ignore[attr-defined]

@@ -10,6 +10,7 @@ import numpy as np
 import skops.io
 from sklearn.pipeline import Pipeline
 
+from stance.deadline import Deadline
 from stance.errors import BundleCorrupt
 from stance.schema import LABELS, Mentioned, Process, Span
 from stance.transformer import FloatArray
@@ -43,6 +44,11 @@ class BaselineReading:
         self._text = text
         self._pipeline = pipeline
 
+    @property
+    def tokens(self) -> int:
+        """How many words the text has, between spaces."""
+        return len(self._text.split())
+
     def judge(self, mentioned: Sequence[Mentioned], sentences: Sequence[Span]) -> tuple[FloatArray, FloatArray]:
         """Stance logits, ``(actors, labels)``, and shares of each sentence, ``(actors, sentences)``."""
         if not mentioned:
@@ -74,7 +80,7 @@ class BaselineEngine:
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
 
-    def read(self, text: str, process: Process, *, deadline: float | None = None) -> BaselineReading:
+    def read(self, text: str, process: Process, *, deadline: Deadline | None = None) -> BaselineReading:
         """Prepare a text. The process is not looked at: the baseline is a bag of words around a name."""
         return BaselineReading(text, self._pipeline)
 

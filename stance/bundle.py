@@ -1,17 +1,18 @@
-"""A model on disk: its layout, and how it is saved, verified and loaded.
+"""A model on disk: its layout, and how it is saved and loaded.
 
 Nothing of a bundle is parsed before its digest was checked; nothing in it is a pickle.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from operator import index
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,20 @@ from stance.actors import Lexicon
 from stance.calibration import Calibration
 from stance.classify import Engine
 from stance.encoding import Encoder
-from stance.errors import BundleCorrupt, BundleNotFound, DocumentError
+from stance.errors import BundleCorrupt, BundleError, DocumentError
+from stance.graph import find_external
+from stance.manifest import (
+    FORMAT_VERSION,
+    MANIFEST,
+    check_format,
+    digest_of,
+    old_folder,
+    restore_folder,
+    verify_bundle,
+)
 from stance.schema import LABELS, Actor, Process
 from stance.transformer import HeadLayout, TransformerEngine
 
-FORMAT_VERSION = 1
 MODEL = "model.onnx"
 BASELINE = "baseline.skops"
 TOKENIZER = "tokenizer.json"
@@ -35,7 +45,6 @@ PROCESSES = "processes.json"
 CALIBRATION = "calibration.json"
 METRICS = "metrics.json"
 CARD = "MODEL_CARD.md"
-MANIFEST = "MANIFEST.json"
 _ALWAYS = (CONFIG, ACTORS, PROCESSES, CALIBRATION)
 
 
@@ -78,7 +87,7 @@ def save_bundle(folder: Path, write: Callable[[Path], None]) -> None:
     An interrupted call leaves ``folder`` as it was.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    _restore(folder)
+    restore_folder(folder)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         write(temporary)
@@ -91,7 +100,7 @@ def save_bundle(folder: Path, write: Callable[[Path], None]) -> None:
 
 def _seal(folder: Path) -> None:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    digests = {path.relative_to(folder).as_posix(): _digest(path.read_bytes()) for path in files}
+    digests = {path.relative_to(folder).as_posix(): digest_of(path.read_bytes()) for path in files}
     save_json(folder / MANIFEST, {"format_version": FORMAT_VERSION, "sha256": digests})
     for path in (*files, folder / MANIFEST):
         with path.open("rb") as stream:
@@ -99,72 +108,16 @@ def _seal(folder: Path) -> None:
 
 
 def _replace(temporary: Path, folder: Path) -> None:
-    old = _old(folder)
+    old = old_folder(folder)
     if folder.exists():
         folder.rename(old)
     temporary.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _old(folder: Path) -> Path:
-    return folder.with_name(f".{folder.name}-old")
-
-
-def _restore(folder: Path) -> None:
-    """Undo what a call that was killed between the two renames of :func:`_replace` left."""
-    old = _old(folder)
-    if old.exists() and not folder.exists():
-        old.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
 def save_json(path: Path, value: Any) -> None:
     """Write JSON as UTF-8, indented, with a final line break."""
     path.write_text(json.dumps(value, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-
-
-def verify_bundle(folder: Path) -> str:
-    """Check every file against the manifest and return the manifest's own digest.
-
-    Raises:
-        BundleNotFound: if there is no bundle.
-        BundleCorrupt: if a file is missing, altered or not listed, or the format is unknown.
-    """
-    manifest = folder / MANIFEST
-    if not folder.exists() and _old(folder).exists():
-        _restore(folder)
-    if not manifest.is_file():
-        raise BundleNotFound(f"no bundle in {folder}: make one with `train run --name {folder.name}`")
-    data = manifest.read_bytes()
-    listed = _parse_manifest(manifest, data)
-    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {MANIFEST}
-    for name in sorted(found ^ set(listed)):
-        state = "missing" if name in listed else "not listed in the manifest"
-        raise BundleCorrupt(f"{folder / name}: {state}; copy the bundle again, or make it again with `train run`")
-    for name, expected in listed.items():
-        actual = _digest((folder / name).read_bytes())
-        if actual != expected:
-            raise BundleCorrupt(
-                f"{folder / name}: SHA-256 is {actual}, the manifest says {expected}; copy the bundle again"
-            )
-    return _digest(data)
-
-
-def _parse_manifest(path: Path, data: bytes) -> dict[str, str]:
-    try:
-        manifest = json.loads(data)
-        version, listed = manifest["format_version"], dict(manifest["sha256"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise BundleCorrupt(f"{path}: not a manifest ({error}); copy the bundle again") from error
-    if version != FORMAT_VERSION:
-        raise BundleCorrupt(
-            f"{path}: format version {version!r}, this package reads {FORMAT_VERSION}; make it again with `train run`"
-        )
-    return listed
 
 
 def load_bundle(folder: Path | str, *, threads: int = 0) -> Bundle:
@@ -182,31 +135,100 @@ def load_bundle(folder: Path | str, *, threads: int = 0) -> Bundle:
     missing = [name for name in _ALWAYS if not (folder / name).is_file()]
     if missing:
         raise BundleCorrupt(f"{folder}: has no {', '.join(missing)}; make the bundle again with `train run`")
-    config = json.loads((folder / CONFIG).read_bytes())
-    if tuple(config["labels"]) != LABELS:
-        raise BundleCorrupt(f"{folder / CONFIG}: labels {config['labels']}, this package has {list(LABELS)}")
-    return Bundle(
-        name=config["name"],
-        version=f"{config['package_version']}+{digest[:8]}",
-        engine=_load_engine(folder, config, threads),
-        lexicon=Lexicon(parse_actors(json.loads((folder / ACTORS).read_bytes()))),
-        processes={one.key: one for one in parse_processes(json.loads((folder / PROCESSES).read_bytes()))},
-        calibration=Calibration(**json.loads((folder / CALIBRATION).read_bytes())),
-    )
+    config = _load_config(folder / CONFIG)
+    identity = _identity(folder / CONFIG, config, digest)
+    with _parsing(folder / ACTORS):
+        lexicon = Lexicon(parse_actors(json.loads((folder / ACTORS).read_bytes())))
+    with _parsing(folder / PROCESSES):
+        processes = {one.key: one for one in parse_processes(json.loads((folder / PROCESSES).read_bytes()))}
+    with _parsing(folder / CALIBRATION):
+        calibration = Calibration(**json.loads((folder / CALIBRATION).read_bytes()))
+    engine = _load_engine(folder, config, threads)
+    return Bundle(identity.name, identity.version, engine, lexicon, processes, calibration)
+
+
+@contextmanager
+def _parsing(path: Path) -> Iterator[None]:
+    """Tell of any fault in a file's content as one of the bundle's: it was sealed as it is."""
+    try:
+        yield
+    except BundleError:
+        raise
+    # tokenizers and ONNX Runtime raise nothing more special.
+    except Exception as error:
+        raise BundleCorrupt(
+            f"{path}: cannot be read ({type(error).__name__}: {error}); make the bundle again with `train run`"
+        ) from error
+
+
+def _load_config(path: Path) -> Mapping[str, Any]:
+    with _parsing(path):
+        config = json.loads(path.read_bytes())
+        check_format(path, config["format_version"])
+        if tuple(config["labels"]) != LABELS:
+            raise BundleCorrupt(
+                f"{path}: labels {config['labels']}, this package has {list(LABELS)}; "
+                "make the bundle again with `train run`"
+            )
+        return {**config}
+
+
+@dataclass(frozen=True, slots=True)
+class BundleIdentity:
+    """Which bundle it is.
+
+    Attributes:
+        version: package version that made it and the first digits of the digest.
+        digest: SHA-256 of the manifest, which has those of all files.
+    """
+
+    name: str
+    version: str
+    digest: str
+
+
+def identify_bundle(folder: Path) -> BundleIdentity:
+    """Which bundle a folder holds, without loading it.
+
+    Raises:
+        BundleNotFound: if there is none.
+        BundleCorrupt: if it does not hold what it should.
+    """
+    digest = verify_bundle(folder)
+    return _identity(folder / CONFIG, _load_config(folder / CONFIG), digest)
+
+
+def _identity(path: Path, config: Mapping[str, Any], digest: str) -> BundleIdentity:
+    with _parsing(path):
+        return BundleIdentity(str(config["name"]), f"{config['package_version']}+{digest[:8]}", digest)
 
 
 def _load_engine(folder: Path, config: Mapping[str, Any], threads: int) -> Engine:
     if (folder / BASELINE).is_file():
         from stance.baseline import BaselineEngine, load_pipeline  # scikit-learn takes a second to import
 
-        return BaselineEngine(load_pipeline(folder / BASELINE))
+        with _parsing(folder / BASELINE):
+            return BaselineEngine(load_pipeline(folder / BASELINE))
     if not (folder / MODEL).is_file():
         raise BundleCorrupt(f"{folder}: has neither {MODEL} nor {BASELINE}; make the bundle again with `train run`")
-    encoder = Encoder(
-        Tokenizer.from_file(str(folder / TOKENIZER)), max_length=config["max_length"], context=config["context"]
-    )
-    layout = HeadLayout(config["key_size"])
-    return TransformerEngine((folder / MODEL).read_bytes(), encoder, layout, threads=threads)
+    with _parsing(folder / TOKENIZER):
+        tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
+    with _parsing(folder / CONFIG):
+        encoder = Encoder(tokenizer, max_length=index(config["max_length"]), context=index(config["context"]))
+        layout = HeadLayout(index(config["key_size"]))
+    with _parsing(folder / MODEL):
+        return TransformerEngine(_read_graph(folder / MODEL), encoder, layout, threads=threads)
+
+
+def _read_graph(path: Path) -> bytes:
+    graph = path.read_bytes()
+    outside = find_external(graph)
+    if outside is not None:
+        raise BundleCorrupt(
+            f"{path}: tensor {outside!r} has its data in another file, which no digest covers; "
+            "save the graph in one file, or make the bundle again with `train run`"
+        )
+    return graph
 
 
 def parse_actors(entries: Sequence[Mapping[str, Any]]) -> list[Actor]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from stance.actors import find_all, find_given
 from stance.calibration import Calibration
+from stance.deadline import Deadline
 from stance.errors import DeadlineExceeded, DocumentError
 from stance.schema import LABELS, ActorStance, Classification, Document, Evidence, Mentioned, Notice, Process, Span
 from stance.text import find_sentences
@@ -33,6 +33,10 @@ class Reading(Protocol):
     def tagged(self) -> Sequence[Span]:
         """Stretches that look like actors' names."""
 
+    @property
+    def tokens(self) -> int:
+        """How many tokens of the text were read."""
+
     def judge(self, mentioned: Sequence[Mentioned], sentences: Sequence[Span]) -> tuple[FloatArray, FloatArray]:
         """Stance logits, ``(actors, labels)``, and shares of the evidence, ``(actors, sentences)``."""
 
@@ -40,22 +44,22 @@ class Reading(Protocol):
 class Engine(Protocol):
     """What a bundle holds: something that reads a text once and then judges any number of actors in it."""
 
-    def read(self, text: str, process: Process, *, deadline: float | None = None) -> Reading:
-        """Read a text; raises :class:`stance.errors.DeadlineExceeded` past the deadline (``time.monotonic``)."""
+    def read(self, text: str, process: Process, *, deadline: Deadline | None = None) -> Reading:
+        """Read a text; raises :class:`stance.errors.DeadlineExceeded` past the deadline."""
 
 
-def classify_document(bundle: Bundle, document: Document, *, deadline: float | None = None) -> Classification:
+def classify_document(bundle: Bundle, document: Document, *, deadline: Deadline | None = None) -> Classification:
     """Say where each actor of a document stands toward its process.
 
     Args:
-        deadline: a :func:`time.monotonic` time after which the work stops.
+        deadline: when the work stops, between two windows of the text.
 
     Raises:
         DocumentError: if the text is empty or too long, or too many actors are asked for.
         DeadlineExceeded: if the deadline passed.
     """
     _check(document)
-    if deadline is not None and time.monotonic() > deadline:
+    if deadline is not None and deadline.has_passed:
         raise DeadlineExceeded("stopped before the text was read")
     reading = bundle.engine.read(document.text, document.process, deadline=deadline)
     if document.actors is None:
@@ -67,7 +71,7 @@ def classify_document(bundle: Bundle, document: Document, *, deadline: float | N
     stances = [
         _decide(one, logits[row], shares[row], sentences, bundle.calibration) for row, one in enumerate(mentioned)
     ]
-    return Classification(document, tuple(stances), tuple(_notices(document, mentioned)))
+    return Classification(document, tuple(stances), tuple(_notices(document, mentioned)), reading.tokens)
 
 
 def _check(document: Document) -> None:

@@ -114,8 +114,13 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Classification:
-    """What was read in one document."""
+    """What was read in one document.
+
+    Attributes:
+        tokens: how many tokens of the text the engine read.
+    """
 
     document: Document
     actors: tuple[ActorStance, ...]
     notices: tuple[Notice, ...] = field(default=())
+    tokens: int = 0

@@ -9,7 +9,6 @@ that background mentions do not drown the one that tells. The same attention is 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from stance.deadline import Deadline
 from stance.encoding import Encoder, Encoding, Window
 from stance.errors import DeadlineExceeded
 from stance.schema import LABELS, NONE_ID, Mentioned, Process, Span
@@ -161,6 +161,11 @@ class TransformerReading:
         """Stretches that the model takes for actors' names."""
         return find_tagged(self._logits[1:, self._layout.tags], self._encoding.offsets)
 
+    @property
+    def tokens(self) -> int:
+        """How many tokens the text has."""
+        return len(self._encoding.offsets)
+
     def judge(self, mentioned: Sequence[Mentioned], sentences: Sequence[Span]) -> tuple[FloatArray, FloatArray]:
         """Stance log-probabilities, ``(actors, labels)``, and attention on each sentence, ``(actors, sentences)``."""
         weights, owners = mention_weights(self._encoding, [one.mentions for one in mentioned])
@@ -193,11 +198,11 @@ class TransformerEngine:
         self._encoder = encoder
         self._layout = layout
 
-    def read(self, text: str, process: Process, *, deadline: float | None = None) -> TransformerReading:
+    def read(self, text: str, process: Process, *, deadline: Deadline | None = None) -> TransformerReading:
         """Read a text once, window by window.
 
         Args:
-            deadline: a :func:`time.monotonic` time after which no further window is read.
+            deadline: after which no further window is read.
 
         Raises:
             DeadlineExceeded: if the deadline passed.
@@ -205,11 +210,11 @@ class TransformerEngine:
         encoding = self._encoder.encode(text, process)
         return TransformerReading(encoding, self.run_windows(encoding.windows, deadline=deadline), self._layout)
 
-    def run_windows(self, windows: Sequence[Window], *, deadline: float | None = None) -> FloatArray:
+    def run_windows(self, windows: Sequence[Window], *, deadline: Deadline | None = None) -> FloatArray:
         """Token logits of a document, shape ``(1 + tokens, layout.size)``; row 0 is the "nothing" row."""
         rows: list[FloatArray] = []
         for number, window in enumerate(windows):
-            if deadline is not None and time.monotonic() > deadline:
+            if deadline is not None and deadline.has_passed:
                 raise DeadlineExceeded(f"stopped after {number} of {len(windows)} windows")
             logits = self._run(window)
             if number == 0:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,33 +26,53 @@ REQUIRED = "STANCE_REQUIRE_BROWSER"
 _PATIENCE = 60_000
 
 
-@pytest.fixture(scope="session")
-def page_url() -> Iterator[str]:
+@contextmanager
+def start_server(log: Path | None = None, **environment: str) -> Iterator[str]:
+    """The address of a server of its own with the released bundle; ends in no slash. Its output goes to ``log``."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port = int(one.getsockname()[1])
-    url = f"http://127.0.0.1:{port}/"
     code = "from bentoml_cli.cli import cli; cli()"
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, "serve", "--host", "127.0.0.1", "--port", str(port)],
-        cwd=ROOT,
-        env={**os.environ, "STANCE_BUNDLE": str(ROOT / "models" / "default"), "STANCE_DEADLINE": "600"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        _wait(url, process)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
+    settings = {"STANCE_BUNDLE": str(ROOT / "models" / "default"), "STANCE_THREADS": "1", **environment}
+    with Path(log or os.devnull).open("wb") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, "serve", "--host", "127.0.0.1", "--port", str(port)],
+            cwd=ROOT,
+            env={**os.environ, **settings},
+            stdout=stream,
+            stderr=stream,
+        )
+        try:
+            _wait(f"http://127.0.0.1:{port}", process)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(timeout=60)
+
+
+@pytest.fixture(scope="session")
+def serve_released() -> Callable[..., AbstractContextManager[str]]:
+    return start_server
+
+
+@pytest.fixture(scope="session")
+def page_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the server of ``page_url`` logs, as JSON."""
+    return tmp_path_factory.mktemp("server") / "log"
+
+
+@pytest.fixture(scope="session")
+def page_url(page_log: Path) -> Iterator[str]:
+    settings = {"STANCE_DEADLINE": "600", "STANCE_THREADS": "0", "STANCE_LOG_FORMAT": "json"}
+    with start_server(page_log, **settings) as url:
+        yield f"{url}/"
 
 
 def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(600):
+    for _ in range(900):
         assert process.poll() is None, "the server ended"
         try:
-            if httpx.get(f"{url}readyz").status_code == 200:
+            if httpx.get(f"{url}/readyz").status_code == 200:
                 return
         except httpx.TransportError:
             pass

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from stance.bundle import MANIFEST, load_bundle, save_bundle, verify_bundle
+from stance.bundle import load_bundle, save_bundle
 from stance.errors import BundleCorrupt, BundleNotFound, DocumentError
+from stance.manifest import MANIFEST, verify_bundle
 
 FILES = [
     "model.onnx",

@@ -1,0 +1,177 @@
+"""A client of the service, for other Python programs; sync and async, typed, patient.
+
+    from serving.client import Client
+
+    with Client("http://localhost:3000") as client:
+        answer = client.classify("Turkey will send a delegation to Sochi.")
+        print(answer.actors[0].stance)
+
+What the service refuses for a moment (429, 503, no connection) is asked again, after the time that its Retry-After
+names; both requests change nothing, so that asking twice does no harm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import httpx
+
+from serving.conversation import (
+    PATIENT,
+    Attempts,
+    Retries,
+    ServiceError,
+    ServiceUnreachable,
+    build_request,
+    http_settings,
+    settle,
+)
+from serving.schemas import BatchResponse, ClassifyResponse, ErrorResponse, NamedActor, NamedProcess, VersionOut
+
+__all__ = ["AsyncClient", "Client", "Retries", "ServiceError", "ServiceUnreachable"]
+
+
+class Client:
+    """The service, for synchronous programs; to be closed, or used as a context.
+
+    Args:
+        url: where the service is, such as ``http://localhost:3000``.
+        key: an API key, where the service asks for one.
+        timeout: seconds to wait for an answer.
+        transport: another way to send than by the network.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        key: str | None = None,
+        timeout: float = 60.0,
+        retries: Retries = PATIENT,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._http = httpx.Client(**http_settings(url, key, timeout), transport=transport)
+        self._retries = retries
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def classify(
+        self,
+        text: str,
+        *,
+        actors: Sequence[str | NamedActor] | None = None,
+        process: str | NamedProcess | None = None,
+        title: str | None = None,
+        date: str | None = None,
+        id: str | None = None,
+    ) -> ClassifyResponse:
+        """Where each actor of a text stands; without ``actors`` they are found, without ``process`` it is Sochi's.
+
+        Raises:
+            ServiceError: if the service refuses.
+            ServiceUnreachable: if no answer came.
+        """
+        body = build_request(text, actors, process, {"title": title, "date": date, "id": id})
+        return ClassifyResponse.model_validate_json(self._send("POST", "/classify", body))
+
+    def classify_batch(self, documents: Sequence[Mapping[str, Any]]) -> list[ClassifyResponse | ErrorResponse]:
+        """Up to 64 documents, each as for POST /classify; each has its own result or error, in order.
+
+        Raises:
+            ServiceError: if the service refuses the whole.
+            ServiceUnreachable: if no answer came.
+        """
+        return BatchResponse.model_validate_json(
+            self._send("POST", "/classify/batch", {"documents": [*documents]})
+        ).results
+
+    def version(self) -> VersionOut:
+        """Which package and which bundle answer."""
+        return VersionOut.model_validate_json(self._send("GET", "/version"))
+
+    def _send(self, method: str, path: str, body: object = None) -> bytes:
+        attempts = Attempts(self._retries)
+        while True:
+            outcome: httpx.Response | httpx.TransportError
+            try:
+                outcome = self._http.request(method, path, json=body)
+            except httpx.TransportError as error:
+                outcome = error
+            pause = attempts.pause_after(outcome)
+            if pause is None:
+                return settle(outcome)
+            time.sleep(pause)
+
+
+class AsyncClient:
+    """The same for asynchronous programs; its arguments are those of :class:`Client`."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        key: str | None = None,
+        timeout: float = 60.0,
+        retries: Retries = PATIENT,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._http = httpx.AsyncClient(**http_settings(url, key, timeout), transport=transport)
+        self._retries = retries
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def classify(
+        self,
+        text: str,
+        *,
+        actors: Sequence[str | NamedActor] | None = None,
+        process: str | NamedProcess | None = None,
+        title: str | None = None,
+        date: str | None = None,
+        id: str | None = None,
+    ) -> ClassifyResponse:
+        """As :meth:`Client.classify`."""
+        body = build_request(text, actors, process, {"title": title, "date": date, "id": id})
+        return ClassifyResponse.model_validate_json(await self._send("POST", "/classify", body))
+
+    async def classify_batch(self, documents: Sequence[Mapping[str, Any]]) -> list[ClassifyResponse | ErrorResponse]:
+        """As :meth:`Client.classify_batch`."""
+        return BatchResponse.model_validate_json(
+            await self._send("POST", "/classify/batch", {"documents": [*documents]})
+        ).results
+
+    async def version(self) -> VersionOut:
+        """As :meth:`Client.version`."""
+        return VersionOut.model_validate_json(await self._send("GET", "/version"))
+
+    async def _send(self, method: str, path: str, body: object = None) -> bytes:
+        attempts = Attempts(self._retries)
+        while True:
+            outcome: httpx.Response | httpx.TransportError
+            try:
+                outcome = await self._http.request(method, path, json=body)
+            except httpx.TransportError as error:
+                outcome = error
+            pause = attempts.pause_after(outcome)
+            if pause is None:
+                return settle(outcome)
+            await asyncio.sleep(pause)

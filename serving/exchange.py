@@ -1,0 +1,51 @@
+"""One request as ASGI gives it: its headers, its id, its body once more, and whether its client is still there."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import uuid
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from starlette.types import Message, Receive, Scope
+
+REQUEST_ID_HEADER = "X-Request-ID"
+#: The id of the request that is being answered; every line of the log has it.
+REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+def read_headers(scope: Scope) -> dict[str, str]:
+    """A request's headers, names in lower case; of one sent twice the last."""
+    return {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
+
+
+def find_request_id(headers: dict[str, str]) -> str:
+    """The id that the caller gave, if it is 1 to 64 letters, digits, ``.``, ``_`` or ``-``; else a new one."""
+    given = headers.get(REQUEST_ID_HEADER.lower(), "")
+    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def replay(body: bytes, gone: asyncio.Event) -> Receive:
+    """A ``receive`` that gives a body that was taken in, and then tells when the client has gone."""
+    sent = False
+
+    async def receive() -> Message:
+        nonlocal sent
+        if sent:
+            await gone.wait()
+            return {"type": "http.disconnect"}
+        sent = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
+
+
+async def watch(receive: Receive, then: Callable[[], None]) -> None:
+    """Wait for the client to go away."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    then()

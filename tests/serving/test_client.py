@@ -1,0 +1,200 @@
+"""The client: against the real server, and against one that refuses on purpose."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from serving.client import AsyncClient, Client, Retries, ServiceError, ServiceUnreachable
+from serving.conversation import parse_retry_after
+from serving.schemas import ClassifyResponse, ErrorResponse, NamedActor, NamedProcess
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = "Turkey will come to Sochi. The Higher Negotiations Committee will not."
+FAST = Retries(pause=0.01)
+
+
+def test_a_document_is_answered_in_types(page_url: str) -> None:
+    with Client(page_url) as client:
+        answer = client.classify(
+            TEXT,
+            actors=["HNC", NamedActor(name="Ankara", aliases=["Turkey"])],
+            process=NamedProcess(name="Black Sea talks", aliases=["Sochi"]),
+            date="2018-01-31",
+            id="a",
+        )
+        assert isinstance(answer, ClassifyResponse)
+        assert [one.actor for one in answer.actors] == ["HNC", "Ankara"]
+        assert (answer.id, answer.date, answer.process.name) == ("a", "2018-01-31", "Black Sea talks")
+        assert client.version().bundle.version == answer.model.version
+
+
+def test_a_batch_has_a_result_or_an_error_for_each(page_url: str) -> None:
+    with Client(page_url) as client:
+        first, second = client.classify_batch([{"text": TEXT}, {"text": ""}])
+    assert isinstance(first, ClassifyResponse)
+    assert isinstance(second, ErrorResponse)
+    assert second.error.code == "invalid_request"
+
+
+def test_a_refusal_tells_all_that_the_service_told(page_url: str) -> None:
+    with Client(page_url) as client, pytest.raises(ServiceError, match="400 unknown_process: unknown process") as told:
+        client.classify(TEXT, process="oslo")
+    assert (told.value.status, told.value.code, told.value.field) == (400, "unknown_process", "process")
+    assert re.fullmatch(r"[0-9a-f]{32}", str(told.value.request_id))
+
+
+def test_the_asynchronous_form_answers_alike(page_url: str) -> None:
+    async def ask() -> list[ClassifyResponse]:
+        async with AsyncClient(page_url) as client:
+            with pytest.raises(ServiceError):
+                await client.classify(TEXT, process="oslo")
+            assert len(await client.classify_batch([{"text": TEXT}])) == 1
+            assert (await client.version()).package
+            return await asyncio.gather(*(client.classify(TEXT) for _ in range(4)))
+
+    answers = asyncio.run(ask())
+    with Client(page_url) as client:
+        assert all(answer == client.classify(TEXT) for answer in answers)
+
+
+Reply = tuple[int, dict[str, str]]
+
+
+class Moody(ThreadingHTTPServer):
+    """Gives the replies of a list, one a request, and remembers when it was asked and with what key."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Mood)
+        self.replies: list[Reply] = []
+        self.asked: list[float] = []
+        self.keys: list[str | None] = []
+
+
+class Mood(BaseHTTPRequestHandler):
+    server: Moody
+
+    def do_GET(self) -> None:
+        self.server.asked.append(time.monotonic())
+        self.server.keys.append(self.headers.get("Authorization"))
+        status, headers = self.server.replies.pop(0)
+        body = b'{"package": "1", "bundle": {"name": "a", "version": "1", "digest": "d"}}'
+        if status != 200:
+            body = (
+                b'{"error": {"code": "too_many_requests", "message": "m", "field": null}}' if status < 500 else b"<p>"
+            )
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def moody() -> Iterator[Moody]:
+    server = Moody()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def ask_sync(url: str, retries: Retries) -> str:
+    with Client(url, key="k", retries=retries) as client:
+        return client.version().package
+
+
+def ask_async(url: str, retries: Retries) -> str:
+    async def ask() -> str:
+        async with AsyncClient(url, key="k", retries=retries) as client:
+            return (await client.version()).package
+
+    return asyncio.run(ask())
+
+
+ASKS = pytest.mark.parametrize("ask", [ask_sync, ask_async])
+Ask = Callable[[str, Retries], str]
+
+
+def address(moody: Moody) -> str:
+    return f"http://127.0.0.1:{moody.server_address[1]}"
+
+
+@ASKS
+def test_retry_after_is_waited_for(moody: Moody, ask: Ask) -> None:
+    moody.replies = [(429, {"Retry-After": "1"}), (503, {}), (200, {})]
+    assert ask(address(moody), FAST) == "1"
+    first, second, third = moody.asked
+    assert second - first >= 1
+    assert third - second < 1
+    assert moody.keys == ["Bearer k"] * 3
+
+
+@ASKS
+def test_patience_has_an_end(moody: Moody, ask: Ask) -> None:
+    moody.replies = [(429, {"Retry-After": "1000"})]
+    with pytest.raises(ServiceError, match="429 too_many_requests"):
+        ask(address(moody), FAST)
+    moody.replies = [(503, {})] * 9
+    with pytest.raises(ServiceError, match="none of the service's"):
+        ask(address(moody), Retries(attempts=3, pause=0.01))
+    assert len(moody.asked) == 4
+
+
+@ASKS
+@pytest.mark.parametrize("status", [400, 401, 404, 500, 504])
+def test_what_will_not_change_is_asked_once(moody: Moody, ask: Ask, status: int) -> None:
+    moody.replies = [(status, {"Retry-After": "0"})]
+    with pytest.raises(ServiceError):
+        ask(address(moody), FAST)
+    assert len(moody.asked) == 1
+
+
+@ASKS
+def test_nobody_there_is_told(moody: Moody, ask: Ask) -> None:
+    with pytest.raises(ServiceUnreachable, match="is the service running"):
+        ask("http://127.0.0.1:9", Retries(attempts=2, pause=0.01))
+
+
+def test_both_forms_of_retry_after() -> None:
+    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True)
+    assert 95 < (parse_retry_after(soon) or 0) <= 100
+    assert parse_retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
+    assert parse_retry_after(" 3 ") == 3
+    assert [parse_retry_after(one) for one in (None, "", "-1", "soon", "1e3")] == [None] * 5
+
+
+def test_waits_grow_where_nothing_is_told() -> None:
+    waits = [Retries(pause=1).wait(attempt, None) for attempt in (1, 2, 3)]
+    assert 1 <= waits[0] <= 1.5 < 2 <= waits[1] <= 3 < 4 <= waits[2] <= 6
+
+
+def test_the_examples_of_the_docs_run(page_url: str) -> None:
+    examples = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "client.md").read_text(), re.DOTALL)
+    assert len(examples) == 2
+    told = []
+    for example in examples:
+        code = example.replace("http://localhost:3000", page_url.rstrip("/"))
+        command = [sys.executable, "-W", "error", "-c", code]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        told.append(done.stdout)
+    assert re.match(r"Turkey (support|boycott|conditional|none) [\d.]+\nHNC ", told[0])
+    assert told[0].endswith("400 unknown_process process\n")
+    assert re.fullmatch(r"\[\d+, \d+\]\n", told[1])

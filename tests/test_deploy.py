@@ -1,0 +1,109 @@
+"""What lies in deploy/ against the published schemas, and against what the service really has."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+from jsonschema import Draft7Validator
+
+from serving.keys import VARIABLE
+from serving.settings import Limits
+
+ROOT = Path(__file__).resolve().parents[1]
+DEPLOY = ROOT / "deploy"
+MANIFEST: dict[str, dict[str, Any]] = {
+    one["kind"]: one for one in yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text())
+}
+COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+
+
+@pytest.mark.parametrize("kind", MANIFEST)
+def test_kubernetes_takes_it(kind: str) -> None:
+    kubernetes_validate.validate(MANIFEST[kind], kubernetes_validate.latest_version(), strict=True)
+
+
+def test_the_check_would_tell() -> None:
+    bad = json.loads(json.dumps(MANIFEST["Deployment"]))
+    bad["spec"]["template"]["spec"]["containers"][0]["readyProbe"] = {}
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(bad, kubernetes_validate.latest_version(), strict=True)
+
+
+def test_compose_takes_it() -> None:
+    schema = json.loads(files("check_jsonschema").joinpath("builtin_schemas/vendor/compose-spec.json").read_text())
+    validator = Draft7Validator(schema)
+    assert not list(validator.iter_errors(COMPOSE))
+    assert list(validator.iter_errors({**COMPOSE, "servises": {}}))
+
+
+def container() -> dict[str, Any]:
+    return dict(MANIFEST["Deployment"]["spec"]["template"]["spec"]["containers"][0])
+
+
+def test_probes_limits_and_labels_agree() -> None:
+    paths = {
+        probe: container()[probe]["httpGet"]["path"] for probe in ("startupProbe", "readinessProbe", "livenessProbe")
+    }
+    assert paths == {"startupProbe": "/readyz", "readinessProbe": "/readyz", "livenessProbe": "/livez"}
+    labels = MANIFEST["Deployment"]["spec"]["template"]["metadata"]["labels"]
+    assert MANIFEST["Service"]["spec"]["selector"] == labels
+    assert MANIFEST["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"] == labels
+    assert MANIFEST["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"] == labels
+    assert (
+        MANIFEST["HorizontalPodAutoscaler"]["spec"]["scaleTargetRef"]["name"]
+        == MANIFEST["Deployment"]["metadata"]["name"]
+    )
+    environment = {one["name"]: one["value"] for one in container()["env"]}
+    assert environment["STANCE_THREADS"] == container()["resources"]["limits"]["cpu"]
+    assert set(container()["resources"]["limits"]) == {"cpu", "memory"}
+
+
+def test_an_end_waits_for_what_was_accepted() -> None:
+    pause = container()["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert (
+        MANIFEST["Deployment"]["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] > pause + Limits().deadline
+    )
+    assert int(COMPOSE["services"]["stance"]["stop_grace_period"].rstrip("s")) > Limits().deadline
+
+
+def test_every_variable_is_one_that_the_service_reads() -> None:
+    read = set(re.findall(r"STANCE_[A-Z_]+", "\n".join(path.read_text() for path in (ROOT / "serving").glob("*.py"))))
+    named = {one["name"] for one in container()["env"]} | set(COMPOSE["services"]["stance"]["environment"])
+    assert {VARIABLE, "STANCE_LOG_FORMAT"} <= named
+    assert {one for one in named if one.startswith("STANCE_")} <= read
+
+
+def test_the_dashboard_asks_for_metrics_that_there_are() -> None:
+    from prometheus_client import generate_latest
+
+    from serving.metrics import Metrics
+
+    Metrics()
+    told = re.findall(r"# TYPE (stance_\w+) ", generate_latest().decode())
+    there = {name for name in told if not name.endswith("_created")}
+    dashboard = json.loads((DEPLOY / "grafana.json").read_text())
+    asked = {
+        name
+        for panel in dashboard["panels"]
+        for one in panel["targets"]
+        for name in re.findall(r"stance_\w+", one["expr"])
+    }
+    assert {re.sub(r"_(bucket|count|sum)$", "", name) for name in asked} == there
+    places = [tuple(panel["gridPos"].values()) for panel in dashboard["panels"]]
+    assert len(set(places)) == len(places)
+    confidences = {
+        one
+        for panel in dashboard["panels"]
+        for target in panel["targets"]
+        for one in re.findall(r'le="([\d.]+)"', target["expr"])
+    }
+    assert {f'stance_confidence_bucket{{le="{one}"}}' for one in confidences} <= set(
+        re.findall(r"^(\S+) ", generate_latest().decode(), re.M)
+    )
