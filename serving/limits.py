@@ -145,6 +145,7 @@ class Gate:
             await handler
         finally:
             watcher.cancel()
+            gone.set()
 
     async def _read(self, scope: Scope, receive: Receive, body: bytearray) -> None:
         """Read a body into ``body``; every byte counts as pending from its arrival."""

@@ -70,7 +70,7 @@ def test_the_bill_of_materials_has_all_that_the_lock_pins(tmp_path: Path) -> Non
         cwd=ROOT,
         check=True,
         capture_output=True,
-        timeout=300,
+        timeout=900,
     )
     bill = json.loads(path.read_text())
     assert bill["bomFormat"] == "CycloneDX"
@@ -104,7 +104,7 @@ def test_a_database_out_of_reach_fails_nothing() -> None:
         env={**os.environ, **nowhere, "NO_PROXY": "", "no_proxy": ""},
         capture_output=True,
         text=True,
-        timeout=320,
+        timeout=900,
     )
     assert done.returncode == 0, done.stderr
     assert "not audited" in done.stderr
