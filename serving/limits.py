@@ -143,6 +143,7 @@ class Gate:
             if not done:
                 await answer.refuse(504, f"not done within {self._limits.deadline:g} s; send less text at once", {})
             await handler
+            await answer.close()
         finally:
             watcher.cancel()
             gone.set()

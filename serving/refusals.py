@@ -63,6 +63,7 @@ class Answer:
         self.status = 0
         self._held: tuple[int, bytearray] | None = None
         self._is_over = False
+        self._is_lost = False
 
     async def __call__(self, message: Message) -> None:
         """Take a message of the application's."""
@@ -89,7 +90,13 @@ class Answer:
 
     def abandon(self) -> None:
         """Nobody is there any more: whatever is still sent is dropped."""
+        self._is_lost = not self.status
         self.status, self._is_over = self.status or 499, True
+
+    async def close(self) -> None:
+        """Answer a client that has gone after all: BentoML waits for an answer's first message, at shutdown too."""
+        if self._is_lost:
+            await self._finish(499, ErrorOut(code=CODES[499], message="the client went away"), {})
 
     async def plain(self, body: bytes, content_type: str) -> None:
         """Answer with 200."""
