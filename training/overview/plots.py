@@ -52,9 +52,9 @@ def draw_plots(measured: Overview) -> list[Plot]:
     draw: dict[str, Callable[[Axes], None] | None] = {
         "Labels by part": lambda axes: _shares(axes, _turned(measured.labels)),
         "Labels by register, corpus": lambda axes: _shares(axes, measured.label_by_register),
-        "Processes, share of records": lambda axes: _side_by_side(axes, measured.processes),
-        "Registers, share of records": lambda axes: _side_by_side(axes, measured.registers),
-        "Tags, share of records": lambda axes: _side_by_side(axes, measured.tags),
+        "Processes, share of records": lambda axes: _side_by_side(axes, measured, measured.processes),
+        "Registers, share of records": lambda axes: _side_by_side(axes, measured, measured.registers),
+        "Tags, share of records": lambda axes: _side_by_side(axes, measured, measured.tags),
         "Words of the distinct texts": lambda axes: _lengths(axes, measured),
         "Macro-F1 without reading the text": (lambda axes: _names(axes, measured)) if measured.name_gaps else None,
     }
@@ -99,13 +99,12 @@ def _shares(axes: Axes, rows: Counts) -> None:
     axes.figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=4, handlelength=1)
 
 
-def _side_by_side(axes: Axes, counts: Counts) -> None:
+def _side_by_side(axes: Axes, measured: Overview, counts: Counts) -> None:
     parts = [part for part in _PARTS if any(row.get(part) for row in counts.values())]
-    totals = {part: sum(row.get(part, 0) for row in counts.values()) for part in parts}
     names = sorted(counts, key=lambda name: -counts[name].get(CORPUS_PART, 0))
     height = 0.8 / max(1, len(parts))
     for place, part in enumerate(parts):
-        shares = [counts[name].get(part, 0) / totals[part] for name in names]
+        shares = [counts[name].get(part, 0) / len(measured.parts[part]) for name in names]
         axes.barh(np.arange(len(names)) + place * height, shares, height, color=_PARTS[part], label=part)
     axes.set_yticks(np.arange(len(names)) + height * (len(parts) - 1) / 2, names)
     axes.invert_yaxis()
