@@ -134,6 +134,8 @@ def test_openings_are_six_words_and_near_duplicates_count_once() -> None:
     assert (found.words, found.uses, found.groups) == (opening.casefold(), 6, 5)
     assert find_openings(texts[:5], range(5)) == []
     assert find_openings(["He said so. " * 9], [0]) == []
+    (dotted,) = find_openings(["The U.N. envoy al-Hakim’s aide said it. " * 6], [0])
+    assert dotted.words == "the u.n envoy al-hakim’s aide said"
 
 
 def test_pairs_and_groups_are_of_the_same_texts() -> None:

@@ -11,7 +11,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter, NullLocator, PercentFormatter
 
 from stance.schema import LABELS
 from training.overview.figures import CORPUS_PART, FULL_LENGTH, GOLD_PART, Counts, Overview
@@ -36,6 +36,7 @@ _STYLE = {
 }
 #: Inches: as wide as a telephone, so that letters keep their size there.
 _WIDTH = 4.2
+_TICKS = (5, 10, 20, 50, 100, 200, 350, 500, 1000, 2000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +52,9 @@ def draw_plots(measured: Overview) -> list[Plot]:
     draw: dict[str, Callable[[Axes], None] | None] = {
         "Labels by part": lambda axes: _shares(axes, _turned(measured.labels)),
         "Labels by register, corpus": lambda axes: _shares(axes, measured.label_by_register),
-        "Processes, share of records": lambda axes: _side_by_side(axes, measured.processes),
-        "Registers, share of records": lambda axes: _side_by_side(axes, measured.registers),
-        "Tags, share of records": lambda axes: _side_by_side(axes, measured.tags),
+        "Processes, share of records": lambda axes: _side_by_side(axes, measured, measured.processes),
+        "Registers, share of records": lambda axes: _side_by_side(axes, measured, measured.registers),
+        "Tags, share of records": lambda axes: _side_by_side(axes, measured, measured.tags),
         "Words of the distinct texts": lambda axes: _lengths(axes, measured),
         "Macro-F1 without reading the text": (lambda axes: _names(axes, measured)) if measured.name_gaps else None,
     }
@@ -65,6 +66,7 @@ def _plot(title: str, draw: Callable[[Axes], None]) -> Plot:
     figure = Figure(figsize=(_WIDTH, 3.2), layout="constrained")
     axes = figure.add_subplot()
     draw(axes)
+    figure.set_figheight(max(3.2, 0.6 + 0.2 * len(axes.get_yticks())))
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     return Plot(title, _inline(buffer.getvalue(), re.sub(r"\W+", "-", title.lower())))
@@ -97,13 +99,12 @@ def _shares(axes: Axes, rows: Counts) -> None:
     axes.figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=4, handlelength=1)
 
 
-def _side_by_side(axes: Axes, counts: Counts) -> None:
+def _side_by_side(axes: Axes, measured: Overview, counts: Counts) -> None:
     parts = [part for part in _PARTS if any(row.get(part) for row in counts.values())]
-    totals = {part: sum(row.get(part, 0) for row in counts.values()) for part in parts}
     names = sorted(counts, key=lambda name: -counts[name].get(CORPUS_PART, 0))
     height = 0.8 / max(1, len(parts))
     for place, part in enumerate(parts):
-        shares = [counts[name].get(part, 0) / totals[part] for name in names]
+        shares = [counts[name].get(part, 0) / len(measured.parts[part]) for name in names]
         axes.barh(np.arange(len(names)) + place * height, shares, height, color=_PARTS[part], label=part)
     axes.set_yticks(np.arange(len(names)) + height * (len(parts) - 1) / 2, names)
     axes.invert_yaxis()
@@ -116,15 +117,16 @@ def _lengths(axes: Axes, measured: Overview) -> None:
     words = {part: counts for part, counts in words.items() if counts}
     if not words:
         return
-    longest = max(max(counts) for counts in words.values())
-    bins = np.geomspace(10, max(20, longest + 1), 40)
+    shortest, longest = min(map(min, words.values())), max(map(max, words.values()))
+    bins = np.geomspace(max(1, shortest), longest + 1, 40)
     for part, counts in words.items():
         weights = np.full(len(counts), 1 / len(counts))
         axes.hist(counts, bins, weights=weights, histtype="step", linewidth=1.5, color=_PARTS[part], label=part)
     axes.axvline(FULL_LENGTH, color=_INK, linewidth=0.8, linestyle=":")
     axes.set(xscale="log", xlabel=f"words (dotted: full length, {FULL_LENGTH})")
+    axes.set_xticks([words for words in _TICKS if shortest <= words <= longest])
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    axes.xaxis.set_minor_formatter("")
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.legend()
 

@@ -13,7 +13,8 @@ from training.splits import group_pairs, near_duplicates
 #: Words of an opening, and how often one may be used.
 OPENING_WORDS = 6
 MAX_USES = 5
-_WORD = re.compile(r"\w+(?:['’]\w+)*")
+#: "U.N." and "al-Jubeir" are one word each.
+_WORD = re.compile(r"\w+(?:[.'’-]\w+)*")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ const FILTERS = {
 let records = [], haystacks = [], found = [], page = 0;
 
 async function unpack() {
-  const bytes = Uint8Array.from(atob(byId("packed").textContent), (letter) => letter.charCodeAt(0));
+  const letters = atob(byId("packed").textContent), bytes = new Uint8Array(letters.length);
+  for (let place = 0; place < letters.length; place += 1) bytes[place] = letters.charCodeAt(place);
   const plain = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Response(plain).json();
 }
@@ -129,7 +130,7 @@ function marked(record) {
 
 function named(piece, name, start, actors) {
   if (!name) return document.createTextNode(piece);
-  const element = make("span", name[0] === start ? `mention ${actors[name[2]].label}` : "", piece);
+  const element = make("span", `mention ${actors[name[2]].label}${name[0] === start ? "" : " rest"}`, piece);
   element.title = `${actors[name[2]].actor}: ${actors[name[2]].label}`;
   element.dataset.of = name[2];
   return element;
@@ -147,11 +148,16 @@ function proven(node, shown, actors) {
 // A link to one record, #id=…, puts its id into the search and opens it.
 function follow() {
   if (!location.hash.startsWith("#id=")) return;
+  const id = decodeURIComponent(location.hash.slice(4));
   byId("filters").reset();
-  byId("search").value = decodeURIComponent(location.hash.slice(4));
+  byId("search").value = id;
   find();
-  byId("list").firstElementChild?.setAttribute("open", "");
-  byId("records").scrollIntoView();
+  const place = found.findIndex((record) => record.id === id);
+  if (place >= 0) {
+    show(Math.floor(place / PAGE));
+    byId("list").children[place % PAGE].open = true;
+  }
+  byId("list").scrollIntoView();
 }
 
 async function start() {
