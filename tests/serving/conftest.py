@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -34,11 +35,12 @@ def start_server(log: Path | None = None, **environment: str) -> Iterator[str]:
         port = int(one.getsockname()[1])
     code = "from bentoml_cli.cli import cli; cli()"
     settings = {"STANCE_BUNDLE": str(ROOT / "models" / "default"), "STANCE_THREADS": "1", **environment}
-    with Path(log or os.devnull).open("wb") as stream:
+    # A home of its own: a server that starts wipes the metrics of all others that share one.
+    with tempfile.TemporaryDirectory() as home, Path(log or os.devnull).open("wb") as stream:
         process = subprocess.Popen(
             [sys.executable, "-c", code, "serve", "--host", "127.0.0.1", "--port", str(port)],
             cwd=ROOT,
-            env={**os.environ, **settings},
+            env={**os.environ, "BENTOML_HOME": home, **settings},
             stdout=stream,
             stderr=stream,
         )
