@@ -7,7 +7,7 @@ from collections import Counter
 from rich.table import Table
 
 from training.cli.shell import DataOption, ExtraOption, ProcessOption, console, prepare, told
-from training.corpus import CORPUS, GOLD, SPLITS, load_corpus
+from training.corpus import CORPUS, GOLD, SPLITS, corpus_files, load_corpus
 
 
 def check(data: DataOption = [CORPUS], extra: ExtraOption = [], process: ProcessOption = []) -> None:
@@ -17,10 +17,10 @@ def check(data: DataOption = [CORPUS], extra: ExtraOption = [], process: Process
     """
     prepare()
     from training.data import load_divided
-    from training.processes import load_processes
+    from training.processes import free_names, load_processes
 
     with told():
-        load_processes(process)
+        known = load_processes(process)
         located = load_divided(data, extra)
     table = Table("split", "records", "labels", title=f"{len(located)} records, no faults")
     for split in SPLITS:
@@ -29,6 +29,9 @@ def check(data: DataOption = [CORPUS], extra: ExtraOption = [], process: Process
     console.print(table)
     labels = Counter(actor.label for one in located for actor in one.record.actors)
     console.print("labels: " + ", ".join(f"{label} {count}" for label, count in labels.most_common()))
+    own = set(corpus_files(extra)) if extra else set()
+    for name, count in free_names([one for one in located if one.path in own], known).items():
+        console.print(f"{count} of your records on {name!r}, which is no name of a known process")
 
 
 def split(data: DataOption = [CORPUS]) -> None:
