@@ -99,6 +99,11 @@ def load_data(
     return Data(splits, _dev_records(calibration) or splits["dev"], actors, processes, digest)
 
 
+def load_names() -> ProcessNames:
+    """Finds the known process that a record means, by ``processes.json``."""
+    return ProcessNames(parse_processes(json.loads((DATA / "processes.json").read_text(encoding="utf-8"))))
+
+
 def _dev_records(paths: Sequence[Path]) -> list[Located]:
     if not paths:
         return []

@@ -45,19 +45,21 @@ def test_check_is_content_with_the_corpus() -> None:
 
 
 def test_help_of_every_command_has_an_example() -> None:
-    for name in (
-        "check",
-        "split",
-        "agreement",
-        "baseline",
-        "finetune",
-        "export",
-        "evaluate",
-        "run",
-        "suggest",
-        "import",
-    ):
+    models = ("baseline", "finetune", "export", "evaluate", "behaviour", "run")
+    for name in ("check", "split", "agreement", "data", "suggest", "import", *models):
         assert f"Example: train {name}" in train(name, "--help")
+
+
+def test_data_tells_all_of_it_and_writes_the_page(
+    small_corpus: Path, write_records: Callable[..., Path], tmp_path: Path
+) -> None:
+    gold = write_records({"split": "dev"}, name="gold.jsonl")
+    page = tmp_path / "data.html"
+    told = train("data", "--data", small_corpus, "--gold", gold, "--html", page)
+    titles = ("Records and labels", "Processes", "Near-duplicate pairs", "Openings of 6 words", "What the name alone")
+    assert all(title in told for title in titles)
+    assert "wrote" in told
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
 def test_the_baseline_is_a_bundle_without_pickle(small_corpus: Path, tmp_path: Path) -> None:

@@ -1,13 +1,20 @@
-"""Commands about the data: check, split, agreement."""
+"""Commands about the data: check, split, agreement, data."""
 
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
+import typer
+from rich.markup import escape
 from rich.table import Table
 
-from training.cli.shell import DataOption, ExtraOption, ProcessOption, console, prepare, told
+from training.cli.shell import DataOption, ExtraOption, ProcessOption, console, errors, prepare, told
 from training.corpus import CORPUS, GOLD, SPLITS, corpus_files, load_corpus
+
+if TYPE_CHECKING:
+    from training.overview.tables import Sheet
 
 
 def check(data: DataOption = [CORPUS], extra: ExtraOption = [], process: ProcessOption = []) -> None:
@@ -62,3 +69,44 @@ def agreement(data: DataOption = [GOLD]) -> None:
     for label, kappa in {"all": measured.kappa, **measured.by_label}.items():
         table.add_row(label, f"{kappa:.3f}")
     console.print(table)
+
+
+def overview(
+    data: DataOption = [CORPUS],
+    gold: Annotated[list[Path], typer.Option(help="Files of gold records, or folders of them.")] = [GOLD],
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a page with plots and a browser of the records, too.")
+    ] = None,
+) -> None:
+    """Tell all about the data: counts, lengths, agreement, duplicates, openings, what names give away.
+
+    Example: train data --html data.html
+    """
+    prepare()
+    from training.data import load_names
+    from training.overview.figures import measure_overview
+    from training.overview.tables import make_tables
+
+    with told():
+        corpus, readings = load_corpus(data), load_corpus(gold)
+        with errors.status("measuring"):
+            measured = measure_overview(corpus, readings, load_names())
+        for sheet in make_tables(measured):
+            _print_sheet(sheet)
+        if html is not None:
+            from training.overview.page import save_page
+
+            save_page(html, measured)
+            console.print(f"wrote {html} ({html.stat().st_size / 2**20:.1f} MiB)")
+
+
+def _print_sheet(sheet: Sheet) -> None:
+    table = Table()
+    for place, column in enumerate(sheet.columns):
+        table.add_column(column, justify="right" if place in sheet.numeric else "left", overflow="fold")
+    for row in sheet.rows:
+        table.add_row(*map(escape, row))
+    console.print(f"[bold]{sheet.title}[/]")
+    if sheet.rows:
+        console.print(table)
+    console.print(f"{sheet.note}\n" if sheet.note else "", highlight=False)

@@ -1,0 +1,60 @@
+"""How much an actor's name alone gives away."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from stance.schema import LABEL2ID
+from training.baseline import predict_yardsticks
+from training.calibrate import MIN_CASES
+from training.corpus import Located, ProcessNames
+from training.evaluate import macro_f1
+
+#: Points of macro-F1 that a classifier of names may be above the majority label.
+MAX_GAP = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class NameGap:
+    """Macro-F1 on a part of the test split, 0..1, of two yardsticks that read no text."""
+
+    subset: str
+    cases: int
+    majority: float
+    name_only: float
+
+    @property
+    def points(self) -> float:
+        """How far the name alone is above the majority label, in points."""
+        return 100 * (self.name_only - self.majority)
+
+
+def measure_name_gaps(train: Sequence[Located], test: Sequence[Located], names: ProcessNames) -> list[NameGap]:
+    """The gap over all clear actors of ``test``, on Sochi and on other processes; none where there are too few."""
+    if min(_clear(train), _clear(test)) < MIN_CASES or _labels(train) < 2:
+        return []
+    clear = [(one.record, actor) for one in test for actor in one.record.actors if not actor.ambiguous]
+    y_true = np.asarray([LABEL2ID[actor.label] for _, actor in clear])
+    sochi = np.asarray([names.resolve(record.process).key == "sochi" for record, _ in clear])
+    predicted = predict_yardsticks(train, test)
+    return [
+        NameGap(
+            subset,
+            int(mask.sum()),
+            macro_f1(y_true[mask], predicted["majority"][mask]),
+            macro_f1(y_true[mask], predicted["name only"][mask]),
+        )
+        for subset, mask in {"all": np.ones_like(sochi), "Sochi": sochi, "other processes": ~sochi}.items()
+        if mask.any()
+    ]
+
+
+def _clear(located: Sequence[Located]) -> int:
+    return sum(not actor.ambiguous for one in located for actor in one.record.actors)
+
+
+def _labels(located: Sequence[Located]) -> int:
+    return len({actor.label for one in located for actor in one.record.actors if not actor.ambiguous})
