@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from stance.bundle import parse_processes
 from stance.errors import CorpusError
-from training.corpus import DATA, fold_name
+from training.corpus import DATA, Located, ProcessNames, fold_name
 
 PROCESSES = DATA / "processes.json"
 
@@ -44,6 +46,12 @@ def load_processes(own: Sequence[Path] = ()) -> list[dict[str, Any]]:
     if faults:
         raise CorpusError(faults)
     return list(merged.values())
+
+
+def free_names(located: Iterable[Located], entries: Sequence[Mapping[str, Any]]) -> Counter[str]:
+    """The process names that no known process goes by, and how many records each has; a misspelt one is among them."""
+    names = ProcessNames(parse_processes(entries))
+    return Counter(one.record.process for one in located if not names.resolve(one.record.process).key)
 
 
 def _entries(path: Path, faults: list[str]) -> list[tuple[int, _Entry]]:

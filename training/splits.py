@@ -107,7 +107,8 @@ def write_splits(located: Sequence[Located], splits: Mapping[str, Split]) -> int
 
 def missing_splits(located: Sequence[Located]) -> list[str]:
     """Passages without a split."""
-    return [f"{one}: split: none yet; run `train split`" for one in located if one.record.split is None]
+    told = "split: none yet; run `train split`, or give the file as --extra"
+    return [f"{one}: {told}" for one in located if one.record.split is None]
 
 
 def split_faults(located: Sequence[Located]) -> list[str]:

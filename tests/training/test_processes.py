@@ -11,7 +11,7 @@ import pytest
 from stance.errors import CorpusError
 from training.corpus import load_corpus
 from training.data import load_data, load_divided
-from training.processes import PROCESSES, load_processes
+from training.processes import PROCESSES, free_names, load_processes
 from training.splits import assign_splits
 
 TEXT = "Turkey will send a delegation to Sochi on Monday, officials said. The Delta Council stayed away from it {}."
@@ -128,3 +128,10 @@ def test_own_processes_are_part_of_the_data(tmp_path: Path, small_corpus: Path) 
     data = load_data([small_corpus], own_processes=[write(tmp_path / "own.json", [OWN])])
     assert data.names.resolve("the talks on the Lake").key == "lakes"
     assert data.digest != plain.digest
+
+
+def test_names_that_no_process_goes_by_are_counted(write_records: Callable[..., Path]) -> None:
+    own = write_records(
+        {"process": "the Sochi congress"}, {"process": "Sochy congress", "text": TEXT.format("x"), "actors": ACTORS}
+    )
+    assert free_names(load_corpus([own]), load_processes()) == {"Sochy congress": 1}

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from training.cli.shell import DataOption, ExtraOption, ProcessOption, console, errors, prepare, told
-from training.corpus import CORPUS, GOLD, SPLITS, load_corpus
+from training.corpus import CORPUS, GOLD, SPLITS, corpus_files, load_corpus
 
 if TYPE_CHECKING:
     from training.overview.tables import Sheet
@@ -24,10 +24,10 @@ def check(data: DataOption = [CORPUS], extra: ExtraOption = [], process: Process
     """
     prepare()
     from training.data import load_divided
-    from training.processes import load_processes
+    from training.processes import free_names, load_processes
 
     with told():
-        load_processes(process)
+        known = load_processes(process)
         located = load_divided(data, extra)
     table = Table("split", "records", "labels", title=f"{len(located)} records, no faults")
     for split in SPLITS:
@@ -36,6 +36,9 @@ def check(data: DataOption = [CORPUS], extra: ExtraOption = [], process: Process
     console.print(table)
     labels = Counter(actor.label for one in located for actor in one.record.actors)
     console.print("labels: " + ", ".join(f"{label} {count}" for label, count in labels.most_common()))
+    own = set(corpus_files(extra)) if extra else set()
+    for name, count in free_names([one for one in located if one.path in own], known).items():
+        console.print(f"{count} of your records on {name!r}, which is no name of a known process")
 
 
 def split(data: DataOption = [CORPUS]) -> None:

@@ -14,7 +14,7 @@ from rich.table import Table
 from stance.errors import CorpusError
 from training.cli.shell import CalibrationOption, DataOption, ExtraOption, ProcessOption, console, prepare, told
 from training.config import TrainingConfig, quick
-from training.corpus import BEHAVIOUR, CORPUS, GOLD, SPLITS
+from training.corpus import BEHAVIOUR, CORPUS, GOLD, SPLITS, ProcessNames
 
 _DEFAULT = TrainingConfig()
 
@@ -127,7 +127,8 @@ def evaluate(
         loaded = load_data(data)
         if not loaded.splits[on]:
             raise CorpusError([f"split {on!r} has no records in {', '.join(map(str, data))}"])
-        scores = score(load_bundle(bundle), loaded.splits[on], names=loaded.names)
+        made = load_bundle(bundle)
+        scores = score(made, loaded.splits[on], names=ProcessNames(made.processes.values()))
     if json_output:
         console.print_json(data=asdict(scores))
         return
