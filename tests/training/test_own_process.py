@@ -24,8 +24,8 @@ PROGRAMS = {"train": "training.cli", "stance": "serving.cli"}
 
 
 def commands() -> list[str]:
-    blocks = re.findall(r"^```\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    return [line for block in blocks for line in block.splitlines()]
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return [line for language, block in blocks if not language for line in block.splitlines()]
 
 
 def run(line: str, folder: Path, small: dict[str, list[str]]) -> str:
