@@ -188,6 +188,7 @@ class TransformerEngine:
     """
 
     def __init__(self, model: bytes, encoder: Encoder, layout: HeadLayout, *, threads: int = 0) -> None:
+        onnxruntime.disable_telemetry_events()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -36,10 +37,12 @@ def free_port() -> int:
 def serve(bundle: Path, **environment: str) -> Iterator[httpx.Client]:
     port = free_port()
     code = "from bentoml_cli.cli import cli; cli()"
+    # A home of its own, or it wipes the metrics of every other service of this user.
+    home = tempfile.TemporaryDirectory()
     process = subprocess.Popen(
         [sys.executable, "-c", code, "serve", "--host", "127.0.0.1", "--port", str(port)],
         cwd=ROOT,
-        env={**os.environ, "STANCE_BUNDLE": str(bundle), **environment},
+        env={**os.environ, "BENTOML_HOME": home.name, "STANCE_BUNDLE": str(bundle), **environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -50,6 +53,7 @@ def serve(bundle: Path, **environment: str) -> Iterator[httpx.Client]:
     finally:
         process.terminate()
         process.wait(timeout=30)
+        home.cleanup()
 
 
 def wait_until_ready(client: httpx.Client, process: subprocess.Popen[bytes]) -> None:
