@@ -16,6 +16,7 @@ from stance.schema import LABEL2ID, LABELS, ActorStance, Classification, Documen
 from stance.text import find_sentences
 from training.augment import find_strings
 from training.corpus import LabelledActor, Located, ProcessNames, Record
+from training.selective import accuracy_by_coverage, coverage_at
 
 _RESAMPLES = 1000
 
@@ -51,6 +52,8 @@ class Scores:
         evidence_f1: of the sentences returned, over all actors.
         ece: expected calibration error, ten bins of equal width.
         coverage, set_size: how often the truth is plausible, and how many labels are on average.
+        accuracy_by_coverage: ``(share of the cases answered, accuracy on them)``, surest cases first.
+        coverage_at_95: the largest such share at which accuracy reaches 0.95.
         found_recall, found_precision, pair_f1: when the actors are to be found.
         confusion: rows the truth, columns the prediction, in the order of LABELS.
         reliability: one ``(confidence, accuracy, cases)`` a bin.
@@ -71,6 +74,8 @@ class Scores:
     pair_f1: float
     confusion: list[list[int]]
     reliability: list[tuple[float, float, int]] = field(default_factory=list)
+    accuracy_by_coverage: list[tuple[float, float]] = field(default_factory=list)
+    coverage_at_95: float = 0.0
 
 
 def run_cases(bundle: Bundle, located: Sequence[Located], *, names: ProcessNames) -> list[Case]:
@@ -99,7 +104,7 @@ def score(bundle: Bundle, located: Sequence[Located], *, names: ProcessNames) ->
     y_true, y_pred = _ids(clear)
     probabilities = np.asarray([[case.predicted.probabilities[label] for label in LABELS] for case in clear])
     recall, precision, pair_f1 = _score_finding(bundle, located, names)
-    reliability = _reliability(probabilities, y_true)
+    confidence, reliability = probabilities.max(axis=1), _reliability(probabilities, y_true)
     plausible = [case.predicted.plausible for case in clear]
     return Scores(
         cases=len(clear),
@@ -117,6 +122,8 @@ def score(bundle: Bundle, located: Sequence[Located], *, names: ProcessNames) ->
         pair_f1=pair_f1,
         confusion=confusion_matrix(y_true, y_pred, labels=range(len(LABELS))).tolist(),
         reliability=reliability,
+        accuracy_by_coverage=accuracy_by_coverage(confidence, y_true == y_pred),
+        coverage_at_95=coverage_at(0.95, confidence, y_true == y_pred),
     )
 
 

@@ -52,6 +52,7 @@ def test_every_clear_actor_is_counted_once(tiny_bundle: Path, small_corpus: Path
     assert scores.cases == sum(not actor.ambiguous for one in located for actor in one.record.actors)
     assert sum(map(sum, scores.confusion)) == scores.cases
     assert sum(count for _, _, count in scores.reliability) == scores.cases
+    assert scores.accuracy_by_coverage[-1] == (1.0, pytest.approx(scores.accuracy))
 
 
 def test_seeds_give_a_mean_and_its_t_interval(tiny_bundle: Path, small_corpus: Path) -> None:
