@@ -152,9 +152,9 @@ def newsmtsc(
 def _print_newsmtsc(result: Mapping[str, Any], seeds: int) -> None:
     table = Table("macro-F1 on NewsMTSC", "rw", "mt", "measured on")
     for name, row in result["published"].items():
-        table.add_row(name, f"{row['rw']:.1f}", f"{row['mt']:.1f}", "70% of the files")
+        table.add_row(name, f"{row['rw']:.1f}", f"{row['mt']:.1f}", "70% of the evaluation files")
     label = f"ours, {result['parameters'] / 1e6:.1f} M parameters, {seeds} seed(s)"
-    table.add_row(label, *(_format_seeds(result, part) for part in ("rw", "mt")), "the whole files")
+    table.add_row(label, *(_format_seeds(result, part) for part in ("rw", "mt")), "split_*_test, whole")
     console.print(table)
     console.print(result["note"], highlight=False)
 
