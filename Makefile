@@ -38,7 +38,7 @@ docs: .venv/all.done
 
 .venv/all.done: .venv/bin/python requirements.lock pyproject.toml
 	$(PIP) torch==2.13.0
-	$(PIP) --editable '.[train,batch,ray,report,dev]'
+	$(PIP) --editable '.[train,peers,batch,ray,report,dev]'
 	touch $@ .venv/serve.done
 
 lock: .venv/bin/python

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer
@@ -18,7 +20,7 @@ from transformers import (
 from stance.encoding import Encoder
 from stance.errors import StanceError
 from stance.schema import LABELS
-from stance.transformer import TAGS, HeadLayout
+from stance.transformer import TAGS
 from training.config import MINILM_SHA256, TrainingConfig
 
 
@@ -60,22 +62,28 @@ def make_encoder(tokenizer: PreTrainedTokenizerFast, config: TrainingConfig) -> 
 
 
 def make_model(config: TrainingConfig) -> PreTrainedModel:
-    """The backbone under a fresh token head of the layout's width.
-
-    Attention is trained without dropout: drawing its masks costs a third of a step on a CPU. It is eager there: the
-    fused kernel is slower in the backward pass.
-    """
-    layout = HeadLayout(config.key_size)
+    """The backbone under a fresh token head with the columns of :class:`stance.transformer.HeadLayout`."""
     names = (
         [f"tag:{tag}" for tag in TAGS] + [f"stance:{label}" for label in LABELS] + [f"cue:{label}" for label in LABELS]
     )
     names += [f"key:{index}" for index in range(config.key_size)] + [
         f"query:{index}" for index in range(config.key_size)
     ]
+    return make_classifier(config, names)
+
+
+def make_classifier(
+    config: TrainingConfig, names: Sequence[str], kind: Any = AutoModelForTokenClassification
+) -> PreTrainedModel:
+    """The backbone under a fresh head with one output for each of ``names``, on every token or as ``kind`` has it.
+
+    Attention is trained without dropout: drawing its masks costs a third of a step on a CPU. It is eager there: the
+    fused kernel is slower in the backward pass.
+    """
     set_seed(config.seed)
-    model = AutoModelForTokenClassification.from_pretrained(
+    model: PreTrainedModel = kind.from_pretrained(
         backbone_path(config.backbone),
-        num_labels=layout.size,
+        num_labels=len(names),
         id2label=dict(enumerate(names)),
         label2id={name: index for index, name in enumerate(names)},
         classifier_dropout=config.dropout,

@@ -39,13 +39,28 @@ def _text_classifier(vectorizer: TfidfVectorizer, seed: int) -> Pipeline:
 
 def predict_yardsticks(train: Sequence[Located], test: Sequence[Located]) -> dict[str, NDArray[np.int64]]:
     """Label ids by the majority label and by the name alone, for every clear actor of ``test`` in order."""
-    names, labels = _names(train)
-    wanted, _ = _names(test)
-    majority = DummyClassifier(strategy="most_frequent").fit(names, labels)
+    return {
+        name: predict_by_name(fit(train), test)
+        for name, fit in {"majority": fit_majority, "name only": fit_name_only}.items()
+    }
+
+
+def fit_majority(train: Sequence[Located]) -> DummyClassifier:
+    """Fit a classifier of names that always says the commonest label."""
+    return DummyClassifier(strategy="most_frequent").fit(*_names(train))
+
+
+def fit_name_only(train: Sequence[Located]) -> Pipeline:
+    """Fit a classifier that sees an actor's name and nothing of the text."""
     letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), min_df=2, sublinear_tf=True)
-    name_only = _text_classifier(letters, 13).fit(names, labels)
-    predictions = {"majority": majority.predict(wanted), "name only": name_only.predict(wanted)}
-    return {name: np.asarray([LABEL2ID[label] for label in labels]) for name, labels in predictions.items()}
+    return _text_classifier(letters, 13).fit(*_names(train))
+
+
+def predict_by_name(estimator: DummyClassifier | Pipeline, test: Sequence[Located]) -> NDArray[np.int64]:
+    """Label ids by a classifier of names, for every clear actor of ``test`` in order."""
+    wanted, _ = _names(test)
+    labels = estimator.predict(wanted) if wanted else []
+    return np.asarray([LABEL2ID[label] for label in labels], dtype=np.int64)
 
 
 def _names(located: Sequence[Located]) -> tuple[list[str], list[str]]:

@@ -104,12 +104,13 @@ class Collator:
     and ``mask`` ``(records, 1 + tokens)``; ``stances`` ``(records, actors)``.
     """
 
-    encode: Callable[[Record], dict[str, Any]]
+    encode: Callable[[Any], dict[str, Any]]
     pad_token_id: int
+    parse: Callable[[str], Any] = Record.model_validate_json
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """One batch; each row holds a record as JSON."""
-        encoded = [self.encode(Record.model_validate_json(row["json"])) for row in rows]
+        encoded = [self.encode(self.parse(row["json"])) for row in rows]
         windows = [(number, window) for number, one in enumerate(encoded) for window in one["windows"]]
         width = max(len(window.input_ids) for _, window in windows)
         batch = {

@@ -107,12 +107,21 @@ def load_names() -> ProcessNames:
 def _dev_records(paths: Sequence[Path]) -> list[Located]:
     if not paths:
         return []
-    dev = [one for one in load_corpus(paths) if one.record.split == "dev"]
-    if not dev:
+    return load_held_out(paths, "dev", purpose="calibrate")
+
+
+def load_held_out(paths: Sequence[Path], split: Split, *, purpose: str = "measure") -> list[Located]:
+    """The records of one split in some files.
+
+    Raises:
+        CorpusError: if there are none to ``purpose`` on.
+    """
+    located = [one for one in load_corpus(paths) if one.record.split == split]
+    if not located:
         raise CorpusError(
-            [f"{', '.join(map(str, paths))}: no record of split 'dev' to calibrate on; name files that have some"]
+            [f"{', '.join(map(str, paths))}: no record of split {split!r} to {purpose} on; name files that have some"]
         )
-    return dev
+    return located
 
 
 def thin(data: Data, records: int) -> Data:

@@ -16,6 +16,7 @@ from stance.schema import LABEL2ID, LABELS, ActorStance, Classification, Documen
 from stance.text import find_sentences
 from training.augment import find_strings
 from training.corpus import LabelledActor, Located, ProcessNames, Record
+from training.selective import accuracy_by_coverage, coverage_at
 
 _RESAMPLES = 1000
 
@@ -51,6 +52,8 @@ class Scores:
         evidence_f1: of the sentences returned, over all actors.
         ece: expected calibration error, ten bins of equal width.
         coverage, set_size: how often the truth is plausible, and how many labels are on average.
+        accuracy_by_coverage: ``(share of the cases answered, accuracy on them)``, surest cases first.
+        coverage_at_95: the largest such share at which accuracy reaches 0.95.
         found_recall, found_precision, pair_f1: when the actors are to be found.
         confusion: rows the truth, columns the prediction, in the order of LABELS.
         reliability: one ``(confidence, accuracy, cases)`` a bin.
@@ -71,6 +74,8 @@ class Scores:
     pair_f1: float
     confusion: list[list[int]]
     reliability: list[tuple[float, float, int]] = field(default_factory=list)
+    accuracy_by_coverage: list[tuple[float, float]] = field(default_factory=list)
+    coverage_at_95: float = 0.0
 
 
 def run_cases(bundle: Bundle, located: Sequence[Located], *, names: ProcessNames) -> list[Case]:
@@ -99,7 +104,7 @@ def score(bundle: Bundle, located: Sequence[Located], *, names: ProcessNames) ->
     y_true, y_pred = _ids(clear)
     probabilities = np.asarray([[case.predicted.probabilities[label] for label in LABELS] for case in clear])
     recall, precision, pair_f1 = _score_finding(bundle, located, names)
-    reliability = _reliability(probabilities, y_true)
+    confidence, reliability = probabilities.max(axis=1), _reliability(probabilities, y_true)
     plausible = [case.predicted.plausible for case in clear]
     return Scores(
         cases=len(clear),
@@ -117,6 +122,8 @@ def score(bundle: Bundle, located: Sequence[Located], *, names: ProcessNames) ->
         pair_f1=pair_f1,
         confusion=confusion_matrix(y_true, y_pred, labels=range(len(LABELS))).tolist(),
         reliability=reliability,
+        accuracy_by_coverage=accuracy_by_coverage(confidence, y_true == y_pred),
+        coverage_at_95=coverage_at(0.95, confidence, y_true == y_pred),
     )
 
 
@@ -132,17 +139,20 @@ def macro_f1(y_true: NDArray[np.int64], y_pred: NDArray[np.int64]) -> float:
 
 def bootstrap_macro_f1(groups: Sequence[str], y_true: NDArray[np.int64], y_pred: NDArray[np.int64]) -> Interval:
     """Macro-F1 with a 95% bootstrap interval over groups (passages)."""
-    places: dict[str, list[int]] = {}
-    for place, group in enumerate(groups):
-        places.setdefault(group, []).append(place)
-    members = [np.asarray(one) for one in places.values()]
+    numbers = {group: number for number, group in enumerate(dict.fromkeys(groups))}
+    counts = np.zeros((len(numbers), len(LABELS), len(LABELS)), dtype=np.int64)
+    np.add.at(counts, ([numbers[group] for group in groups], y_true, y_pred), 1)
     rng = np.random.default_rng(0)
-    scores = []
-    for _ in range(_RESAMPLES):
-        chosen = np.concatenate([members[index] for index in rng.integers(len(members), size=len(members))])
-        scores.append(macro_f1(y_true[chosen], y_pred[chosen]))
+    draws = (rng.integers(len(counts), size=len(counts)) for _ in range(_RESAMPLES))
+    scores = [_macro_f1_of(counts[chosen].sum(axis=0)) for chosen in draws]
     low, high = np.quantile(scores, [0.025, 0.975])
     return Interval(macro_f1(y_true, y_pred), float(low), float(high))
+
+
+def _macro_f1_of(confusion: NDArray[np.int64]) -> float:
+    """Macro-F1 of a confusion matrix: what :func:`macro_f1` gives, a hundred times as fast."""
+    given = confusion.sum(axis=0) + confusion.sum(axis=1)
+    return float((2 * confusion.diagonal() / np.maximum(given, 1)).mean())
 
 
 def _macro_by_subset(cases: Sequence[Case]) -> dict[str, Interval]:

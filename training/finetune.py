@@ -49,7 +49,7 @@ def finetune(
     Args:
         resume: go on from the last checkpoint in ``folder``, if there is one.
     """
-    train = _sample(train, config)
+    train = sample_records(train, config)
     tokenizer = load_tokenizer(config.backbone)
     encoder = make_encoder(tokenizer, config)
     pool = make_pool([actor.actor for one in train for actor in one.record.actors])
@@ -57,7 +57,7 @@ def finetune(
     model = make_model(config)
     trainer = _Trainer(
         model=model,
-        args=_arguments(config, folder, progress=progress),
+        args=make_arguments(config, folder, progress=progress),
         train_dataset=_dataset(train),
         eval_dataset=_dataset(dev),
         data_collator=Collator(
@@ -93,13 +93,22 @@ def _last_whole_checkpoint(folder: Path) -> str | None:
     return str(max(whole, key=lambda path: int(path.name.split("-")[1]))) if whole else None
 
 
-def _sample(train: Sequence[Located], config: TrainingConfig) -> Sequence[Located]:
+def sample_records(train: Sequence[Located], config: TrainingConfig) -> Sequence[Located]:
+    """The random part of the records that ``max_records`` and the seed ask for; all if it is 0."""
     if not 0 < config.max_records < len(train):
         return train
     return random.Random(config.seed).sample(list(train), config.max_records)
 
 
-def _arguments(config: TrainingConfig, folder: Path, *, progress: bool) -> TrainingArguments:
+def make_arguments(
+    config: TrainingConfig, folder: Path, *, progress: bool, epochwise: bool = True
+) -> TrainingArguments:
+    """How the Trainer goes about it.
+
+    Args:
+        epochwise: evaluate and save at the end of each epoch, or do neither.
+    """
+    often = "epoch" if epochwise else "no"
     cuda = torch.cuda.is_available()
     bf16 = torch.cuda.is_bf16_supported() if cuda else torch.cpu._is_amx_tile_supported()
     return TrainingArguments(
@@ -119,8 +128,8 @@ def _arguments(config: TrainingConfig, folder: Path, *, progress: bool) -> Train
         length_column_name="length",
         remove_unused_columns=False,
         label_names=["labels"],
-        eval_strategy="epoch",
-        save_strategy="epoch",
+        eval_strategy=often,
+        save_strategy=often,
         save_total_limit=2,
         logging_strategy="steps",
         logging_steps=20,
@@ -130,15 +139,12 @@ def _arguments(config: TrainingConfig, folder: Path, *, progress: bool) -> Train
     )
 
 
-class _Trainer(Trainer):
-    """The Trainer with a collator of its own for evaluation, and predictions that are stances, not tokens."""
+class HeadTrainer(Trainer):
+    """The Trainer with a head that learns faster than the backbone."""
 
-    def __init__(self, *, eval_collator: Collator, config: TrainingConfig, **kwargs: Any) -> None:
+    def __init__(self, *, config: TrainingConfig, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._train_collator = self.data_collator
-        self._eval_collator = eval_collator
         self._config = config
-        self._layout = HeadLayout(config.key_size)
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """AdamW with a faster head, and no decay of biases and norms."""
@@ -152,6 +158,16 @@ class _Trainer(Trainer):
                 [{"params": one, "lr": lr, "weight_decay": wd} for (lr, wd), one in groups.items()], fused=True
             )
         return self.optimizer
+
+
+class _Trainer(HeadTrainer):
+    """With a collator of its own for evaluation, and predictions that are stances, not tokens."""
+
+    def __init__(self, *, eval_collator: Collator, config: TrainingConfig, **kwargs: Any) -> None:
+        super().__init__(config=config, **kwargs)
+        self._train_collator = self.data_collator
+        self._eval_collator = eval_collator
+        self._layout = HeadLayout(config.key_size)
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
         self.data_collator = self._eval_collator

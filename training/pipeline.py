@@ -14,8 +14,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from scipy import stats
 from sklearn.pipeline import Pipeline
 from transformers import AutoModelForTokenClassification
 
@@ -25,7 +23,6 @@ from stance.bundle import Bundle, save_json
 from stance.calibration import Calibration
 from stance.classify import Engine
 from stance.errors import StanceError
-from stance.schema import LABELS
 from stance.transformer import HeadLayout, TransformerEngine
 from training.backbone import load_tokenizer, make_encoder
 from training.baseline import fit_baseline, predict_yardsticks
@@ -34,9 +31,10 @@ from training.bundling import write_baseline_bundle, write_transformer_bundle
 from training.calibrate import fit_calibration, held_out_logits
 from training.config import TrainingConfig
 from training.data import Data, load_data
-from training.evaluate import Interval, Scores, bootstrap_macro_f1, score
+from training.evaluate import Interval, Scores, score
 from training.export import MIN_INT8_AGREEMENT, Parity, export_model
 from training.finetune import finetune
+from training.held_out import interval_over_seeds, macro_by_subset
 
 log = logging.getLogger("train")
 
@@ -60,7 +58,7 @@ def finetune_step(data: Data, config: TrainingConfig, folder: Path, *, resume: b
     stamp_file, done_file = folder / "run.json", folder / "done.json"
     if resume and stamp_file.exists() and json.loads(stamp_file.read_text()) != stamp:
         raise StanceError(
-            f"{stamp_file}: made with other settings or data; run without --resume, or under another --name"
+            f"{stamp_file}: made with other settings or data; run under another --name, or without --resume"
         )
     if resume and done_file.exists():
         done = json.loads(done_file.read_text())
@@ -136,17 +134,8 @@ def baseline_step(data: Data) -> Baseline:
     pipeline = fit_baseline(data.splits["train"], data.lexicon)
     bundle = calibrated(data, BaselineEngine(pipeline), "baseline")
     rows = {"scikit-learn baseline": dict(score(bundle, test, names=data.names).macro_f1)}
-    clear = [(one.record, actor) for one in test for actor in one.record.actors if not actor.ambiguous]
-    y_true = np.asarray([LABELS.index(actor.label) for _, actor in clear])
-    sochi = np.asarray([data.names.resolve(record.process).key == "sochi" for record, _ in clear])
-    passages = np.asarray([record.passage for record, _ in clear])
-    masks = {"all": np.ones_like(sochi), "sochi": sochi, "other": ~sochi}
     for name, y_pred in predict_yardsticks(data.splits["train"], test).items():
-        rows[name] = {
-            subset: bootstrap_macro_f1(passages[mask].tolist(), y_true[mask], y_pred[mask])
-            for subset, mask in masks.items()
-            if mask.any()
-        }
+        rows[name] = macro_by_subset(test, y_pred, data.names)
     return Baseline(pipeline, bundle.calibration, rows)
 
 
@@ -183,12 +172,9 @@ def load_run(folder: Path, paths: Sequence[Path], calibration: Sequence[Path]) -
 
 def over_seeds(scores: Sequence[Scores]) -> dict[str, Interval]:
     """Mean macro-F1 over seeds with its 95% t-interval, by subset."""
-    result: dict[str, Interval] = {}
-    for subset in scores[0].macro_f1:
-        values = np.asarray([one.macro_f1[subset].value for one in scores])
-        half = float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
-        result[subset] = Interval(float(values.mean()), float(values.mean()) - half, float(values.mean()) + half)
-    return result
+    return {
+        subset: interval_over_seeds([one.macro_f1[subset].value for one in scores]) for subset in scores[0].macro_f1
+    }
 
 
 def run(

@@ -46,8 +46,9 @@ def test_check_is_content_with_the_corpus() -> None:
 
 def test_help_of_every_command_has_an_example() -> None:
     models = ("baseline", "finetune", "export", "evaluate", "behaviour", "run")
-    for name in ("check", "split", "agreement", "data", "suggest", "import", *models):
+    for name in ("check", "split", "agreement", "data", "suggest", "import", "peers", "curve", *models):
         assert f"Example: train {name}" in train(name, "--help")
+    assert "Example: train benchmark newsmtsc" in train("benchmark", "newsmtsc", "--help")
 
 
 def test_data_tells_all_of_it_and_writes_the_page(
@@ -70,7 +71,11 @@ def test_the_baseline_is_a_bundle_without_pickle(small_corpus: Path, tmp_path: P
     assert bundle.name == "base"
     assert (tmp_path / "base" / "baseline.skops").is_file()
     told = train("evaluate", tmp_path / "base", "--data", small_corpus, "--json")
-    assert json.loads(told)["cases"] > 20
+    figures = json.loads(told)
+    assert figures["cases"] > 20
+    assert figures["accuracy_by_coverage"][-1] == [1.0, figures["accuracy"]]
+    told = train("evaluate", tmp_path / "base", "--data", small_corpus)
+    assert f"coverage_at_95   {figures['coverage_at_95']:.3f}" in told
 
 
 def test_evaluate_names_the_splits(tiny_bundle: Path) -> None:
@@ -154,4 +159,6 @@ def test_the_tiny_bundle_tells_how_it_was_made(tiny_bundle: Path) -> None:
     card = (tiny_bundle / "MODEL_CARD.md").read_text()
     assert "| scikit-learn baseline |" in card
     assert "(reliability.png)" in card
+    assert "(accuracy_by_coverage.png)" in card
+    assert f"{100 * metrics['test']['coverage_at_95']:.1f}% of the cases" in card
     assert verify_bundle(tiny_bundle)

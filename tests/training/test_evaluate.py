@@ -37,6 +37,19 @@ def test_the_interval_is_over_groups() -> None:
     assert many.low < 0.5 < many.high
 
 
+def test_the_interval_is_that_of_the_metric_itself() -> None:
+    rng = np.random.default_rng(1)
+    y_true, y_pred = rng.integers(4, size=60), rng.integers(3, size=60)
+    groups = [str(number // 5) for number in range(60)]
+    drawn = np.random.default_rng(0)
+    scores = []
+    for _ in range(1000):
+        chosen = np.concatenate([np.arange(5 * one, 5 * one + 5) for one in drawn.integers(12, size=12)])
+        scores.append(macro_f1(y_true[chosen], y_pred[chosen]))
+    interval = bootstrap_macro_f1(groups, y_true, y_pred)
+    assert (interval.low, interval.high) == pytest.approx(tuple(np.quantile(scores, [0.025, 0.975])))
+
+
 def test_evidence_counts_what_is_missed_and_what_is_too_much() -> None:
     first, second = Span(0, 12), Span(13, 43)
     assert _evidence_f1([case("support", ["came"], "support", [first])]) == 1
@@ -52,6 +65,7 @@ def test_every_clear_actor_is_counted_once(tiny_bundle: Path, small_corpus: Path
     assert scores.cases == sum(not actor.ambiguous for one in located for actor in one.record.actors)
     assert sum(map(sum, scores.confusion)) == scores.cases
     assert sum(count for _, _, count in scores.reliability) == scores.cases
+    assert scores.accuracy_by_coverage[-1] == (1.0, pytest.approx(scores.accuracy))
 
 
 def test_seeds_give_a_mean_and_its_t_interval(tiny_bundle: Path, small_corpus: Path) -> None:

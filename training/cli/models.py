@@ -135,6 +135,11 @@ def evaluate(
     _print_rows({str(bundle): {key: asdict(one) for key, one in scores.macro_f1.items()}}, split=on)
     for key in ("accuracy", "evidence_f1", "ece", "coverage", "set_size", "found_recall", "found_precision", "pair_f1"):
         console.print(f"{key:16} {getattr(scores, key):.3f}")
+    answered = "  ".join(
+        f"{accuracy:.3f} on {coverage:.0%}" for coverage, accuracy in scores.accuracy_by_coverage[3::4]
+    )
+    console.print(f"{'surest cases':16} {answered}", highlight=False)
+    console.print(f"{'coverage_at_95':16} {scores.coverage_at_95:.3f}")
 
 
 def behaviour(

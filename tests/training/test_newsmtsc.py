@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from stance.errors import CorpusError
+from training.backbone import load_tokenizer, make_encoder
+from training.batches import Collator
+from training.newsmtsc import SentenceEncoder, benchmark_config, load_sentences, pool_targets, run_newsmtsc
+
+LINES = [
+    ("Ada Brown praised the plan, but Carl Diaz was mocked.", [("Ada Brown", 4.0), ("Carl Diaz", 2.0)]),
+    ("Ada Brown was mocked, and Carl Diaz was praised.", [("Ada Brown", 2.0), ("Carl Diaz", 6.0)]),
+    ("Eve Foster was praised.", [("Eve Foster", 6.0)]),
+    ("Eve Foster spoke on Monday.", [("Eve Foster", 4.0)]),
+]
+
+
+def write_line(text: str, targets: Sequence[tuple[str, float]], **changes: Any) -> str:
+    return json.dumps(
+        {
+            "primary_gid": text[:9],
+            "sentence_normalized": text,
+            "targets": [
+                {"Input.gid": name, "from": text.index(name), "to": text.index(name) + len(name), "mention": name}
+                | {"polarity": polarity, **changes}
+                for name, polarity in targets
+            ],
+        },
+        ensure_ascii=False,
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    lines = [write_line(*one) for one in LINES]
+    (tmp_path / "train.jsonl").write_text("\n".join(lines * 2) + "\n", encoding="utf-8")
+    (tmp_path / "split_rw_test.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (tmp_path / "split_mt_test.jsonl").write_text("\n".join(lines[:2]) + "\n", encoding="utf-8")
+    return tmp_path
+
+
+def test_targets_are_read_with_their_places(folder: Path) -> None:
+    first, *_ = load_sentences(folder / "split_mt_test.jsonl")
+    assert [first.text[span.start : span.end] for span in first.mentions] == ["Ada Brown", "Carl Diaz"]
+    assert first.labels == (1, 0)
+
+
+def test_faults_are_told_by_line(tmp_path: Path) -> None:
+    text, targets = LINES[2]
+    lines = [write_line(text, targets, polarity=5.0), "{}", write_line(text, targets, mention="Ada")]
+    (tmp_path / "train.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(CorpusError) as told:
+        load_sentences(tmp_path / "train.jsonl")
+    assert [fault.split(": ")[0].rsplit(":", 1)[1] for fault in told.value.faults] == ["1", "2", "3"]
+    with pytest.raises(CorpusError, match="does not exist; give the folder of NewsMTSC"):
+        load_sentences(tmp_path / "none.jsonl")
+
+
+def test_a_target_is_the_mean_of_its_mention(folder: Path, tiny_backbone: Path) -> None:
+    config = benchmark_config(backbone=str(tiny_backbone))
+    tokenizer = load_tokenizer(config.backbone)
+    encode = SentenceEncoder(make_encoder(tokenizer, config))
+    sentences = load_sentences(folder / "split_rw_test.jsonl")[1:3]
+    rows = [{"json": str(place)} for place in range(2)]
+    batch = Collator(encode, 0, parse=lambda line: sentences[int(line)])(rows)
+    logits = torch.randn(*batch["input_ids"].shape, 3, generator=torch.Generator().manual_seed(0))
+    pooled = pool_targets(logits, batch["labels"])
+    assert pooled.shape == (2, 2, 3)
+    assert batch["labels"]["stances"].tolist() == [[0, 2], [2, -100]]
+    (span,) = sentences[1].mentions
+    offsets = tokenizer(sentences[1].text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+    own = [2 + place for place, (start, end) in enumerate(offsets) if start < span.end and end > span.start]
+    assert torch.allclose(pooled[1, 0], logits[1, own].mean(dim=0), atol=1e-6)
+
+
+def test_it_learns_a_sample_and_tells_all_seeds(folder: Path, tiny_backbone: Path) -> None:
+    config = benchmark_config(backbone=str(tiny_backbone), epochs=60.0, learning_rate=2e-3, batch_size=4)
+    result = run_newsmtsc(folder, config, seeds=2, progress=False)
+    assert set(result["by_seed"]) == {"rw", "mt"}
+    assert all(len(values) == 2 for values in result["by_seed"].values())
+    assert result["macro_f1"]["rw"]["value"] > 0.8
+    assert result["targets"] == {"train": 12, "rw": 6, "mt": 4}
+    assert "70%" in result["note"]

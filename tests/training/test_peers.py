@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stance.schema import LABELS, Span
+from training.backbone import load_tokenizer
+from training.config import TrainingConfig
+from training.data import Data, load_data
+from training.held_out import clear_actors, label_ids, macro_by_subset
+from training.peers.cases import CaseMaker, nearest_sentences
+from training.peers.comparison import PeerSettings, compare_peers
+from training.peers.fitted import Fitted, measure
+from training.peers.pairs import PairEncoder
+
+SENTENCES = [Span(0, 9), Span(10, 19), Span(20, 29), Span(30, 39), Span(40, 49)]
+
+
+@pytest.fixture(scope="module")
+def data(small_corpus: Path) -> Data:
+    return load_data([small_corpus])
+
+
+@pytest.fixture(scope="module")
+def make(data: Data, tiny_backbone: Path) -> CaseMaker:
+    return CaseMaker(load_tokenizer(str(tiny_backbone)), data.lexicon, data.names, 80)
+
+
+def test_the_window_grows_from_the_mentions() -> None:
+    sizes = [5] * 5
+    assert nearest_sentences(SENTENCES, sizes, [Span(32, 36)], 5) == [3]
+    assert nearest_sentences(SENTENCES, sizes, [Span(32, 36)], 15) == [2, 3, 4]
+    assert nearest_sentences(SENTENCES, sizes, [Span(0, 3), Span(42, 44)], 10) == [0, 4]
+    assert nearest_sentences(SENTENCES, sizes, [], 10) == [0, 1]
+    assert nearest_sentences(SENTENCES, sizes, [Span(0, 3)], 1) == [0]
+
+
+def test_every_clear_actor_is_a_case_that_shows_it(data: Data, make: CaseMaker) -> None:
+    located = data.splits["test"]
+    cases = make(located)
+    assert [case.label for case in cases] == label_ids(located).tolist()
+    shown = [
+        any(mention.casefold() in case.window.casefold() for mention in actor.mentions)
+        for case, (_, actor) in zip(cases, clear_actors(located), strict=True)
+    ]
+    assert all(shown)
+    assert all(
+        case.question.startswith(actor.actor) for case, (_, actor) in zip(cases, clear_actors(located), strict=True)
+    )
+
+
+def test_a_perfect_method_scores_one(data: Data) -> None:
+    located = data.splits["test"]
+    row = measure(Fitted("oracle", label_ids, 2.5, "knows"), located, data.names)
+    present = len(set(label_ids(located).tolist()))
+    assert row.macro_f1["all"].value == pytest.approx(present / len(LABELS))
+    assert (row.name, row.training_seconds, row.note) == ("oracle", 2.5, "knows")
+    assert row.document_ms > 0
+
+
+def test_subsets_are_parted_by_process(data: Data) -> None:
+    located = data.splits["test"]
+    asked = ["Sochi congress", "Geneva talks"]
+    located = [
+        replace(one, record=one.record.model_copy(update={"process": asked[number % 2]}))
+        for number, one in enumerate(located)
+    ]
+    y_pred = np.full(len(label_ids(located)), LABELS.index("none"))
+    scores = macro_by_subset(located, y_pred, data.names)
+    for subset, part in {"sochi": located[::2], "other": located[1::2]}.items():
+        alone = macro_by_subset(part, np.full(len(label_ids(part)), LABELS.index("none")), data.names)
+        assert alone["all"] == alone[subset] == scores[subset]
+
+
+def test_the_pair_encoder_learns_its_training_data(data: Data, make: CaseMaker, tiny_backbone: Path) -> None:
+    few = data.splits["train"][:6]
+    config = TrainingConfig(backbone=str(tiny_backbone), epochs=60, learning_rate=3e-3, batch_size=16)
+    fitted = PairEncoder(make, config, 80).fit(few, progress=False)
+    assert (fitted.predict(few) == label_ids(few)).mean() > 0.8
+    assert fitted.predict([]).shape == (0,)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")  # setfit and sentence-transformers warn of one another
+def test_all_peers_are_measured_on_the_same_actors(data: Data, tiny_backbone: Path, tmp_path: Path) -> None:
+    pytest.importorskip("setfit")
+    ours = TrainingConfig(backbone=str(tiny_backbone), epochs=1.0, key_size=8, max_records=40)
+    settings = PeerSettings(ours, window=64, pair_epochs=1.0, setfit_cases=24, setfit_steps=4)
+    held_out = data.splits["test"]
+    result = compare_peers(data, held_out, settings, runs=tmp_path / "peers", on="test", progress=False)
+    names = [row["name"] for row in result["rows"]]
+    assert names[:5] == ["majority", "name only", "scikit-learn baseline", "SetFit", "pair encoder"]
+    assert names[5:] == ["ours, fp32", "ours, int8"]
+    assert result["training"]["records"] == 40
+    assert result["held_out"] == {"records": len(held_out), "actors": len(clear_actors(held_out))}
+    for row in result["rows"]:
+        assert 0 <= row["macro_f1"]["all"]["low"] <= row["macro_f1"]["all"]["high"] <= 1
+        assert row["document_ms"] > 0
+    majority = np.bincount(label_ids(held_out)).max() / len(label_ids(held_out))
+    assert result["rows"][0]["macro_f1"]["all"]["value"] <= 2 * majority / (1 + majority) / len(LABELS) + 1e-9
+    assert json.loads((tmp_path / "peers" / "peers.json").read_text())["rows"] == result["rows"]

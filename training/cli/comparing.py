@@ -1,0 +1,169 @@
+"""Commands that compare: peers, curve, benchmark newsmtsc."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from training.cli.models import BackboneOption, BatchOption, EpochsOption, RunsOption, SeedOption
+from training.cli.shell import DataOption, console, prepare, told
+from training.config import TrainingConfig
+from training.corpus import CORPUS, GOLD
+
+_DEFAULT = TrainingConfig()
+GoldOption = Annotated[list[Path], typer.Option("--gold", help="Files of gold records, or folders of them.")]
+SeedsOption = Annotated[int, typer.Option(min=1, help="Train this many seeds and tell their mean and interval.")]
+
+benchmark = typer.Typer(help="Our method on other people's data, beside what they published.", no_args_is_help=True)
+
+
+def peers(
+    data: DataOption = [CORPUS],
+    gold: GoldOption = [GOLD],
+    on: Annotated[str, typer.Option(help="What to measure on: gold-dev, or test, the corpus's.")] = "gold-dev",
+    max_records: Annotated[
+        int, typer.Option(min=0, help="Train all on a random part of so many records; 0: on all.")
+    ] = 0,
+    name: Annotated[str, typer.Option(help="Of the run: results go to RUNS/NAME/peers.json.")] = "peers",
+    runs: RunsOption = Path("runs"),
+    backbone: BackboneOption = _DEFAULT.backbone,
+    epochs: EpochsOption = _DEFAULT.epochs,
+    seed: SeedOption = _DEFAULT.seed,
+    window: Annotated[int, typer.Option(min=16, help="Tokens that SetFit and the pair encoder see of a text.")] = 192,
+    pair_epochs: Annotated[float, typer.Option(min=0.01, help="Passes of the pair encoder.")] = 4.0,
+    setfit_cases: Annotated[int, typer.Option(min=8, help="Actors that tune SetFit's encoder.")] = 1024,
+    setfit_steps: Annotated[int, typer.Option(min=1, help="Contrastive steps of SetFit, 16 pairs each.")] = 500,
+) -> None:
+    """Train other methods and ours on the same records: macro-F1, training time and time for a document.
+
+    Majority, name only, the scikit-learn baseline, SetFit, a pair encoder with the same backbone, and ours.
+
+    Example: train peers --max-records 1000 --on gold-dev
+    """
+    prepare()
+    from training.data import load_data, load_held_out, require_enough
+    from training.peers.comparison import PeerSettings, compare_peers
+
+    if on not in ("gold-dev", "test"):
+        raise typer.BadParameter(f"{on!r} is none; allowed are gold-dev, test", param_hint="--on")
+    ours = replace(_DEFAULT, backbone=backbone, epochs=epochs, seed=seed, max_records=max_records)
+    settings = PeerSettings(
+        ours, window=window, pair_epochs=pair_epochs, setfit_cases=setfit_cases, setfit_steps=setfit_steps
+    )
+    with told():
+        loaded = load_data(data)
+        require_enough(loaded)
+        held_out = loaded.splits["test"] if on == "test" else load_held_out(gold, "dev")
+        result = compare_peers(loaded, held_out, settings, runs=runs / name, on=on)
+    _print_peers(result)
+    console.print(f"wrote {runs / name / 'peers.json'}", soft_wrap=True)
+
+
+def _print_peers(result: Mapping[str, Any]) -> None:
+    held_out, training = result["held_out"], result["training"]
+    title = f"{result['on']}: {held_out['actors']} actors of {held_out['records']} records"
+    table = Table("macro-F1 (95% interval)", "all", "Sochi", "other", "training, s", "a document, ms", title=title)
+    for row in result["rows"]:
+        scores = [_format(row["macro_f1"].get(key)) for key in ("all", "sochi", "other")]
+        table.add_row(row["name"], *scores, f"{row['training_seconds']:,.1f}", f"{row['document_ms']:.1f}")
+    console.print(table)
+    console.print(f"trained on {training['actors']} actors of {training['records']} records; {result['device']}")
+    for row in result["rows"]:
+        if row["note"]:
+            console.print(f"{row['name']}: {row['note']}", highlight=False)
+
+
+def curve(
+    data: DataOption = [CORPUS],
+    gold: GoldOption = [GOLD],
+    percent: Annotated[
+        list[int], typer.Option(min=1, max=100, help="A share of the training records; may be given more than once.")
+    ] = [12, 25, 50, 100],
+    seeds: SeedsOption = 1,
+    name: Annotated[str, typer.Option(help="Of the run: results go to RUNS/NAME/curve.json.")] = "curve",
+    runs: RunsOption = Path("runs"),
+    backbone: BackboneOption = _DEFAULT.backbone,
+    epochs: EpochsOption = _DEFAULT.epochs,
+    batch_size: BatchOption = _DEFAULT.batch_size,
+    seed: SeedOption = _DEFAULT.seed,
+) -> None:
+    """Measure the learning curve: macro-F1 on gold dev and corpus dev by share of the training data.
+
+    Stopped, it goes on where it was: what has a result is not trained again.
+
+    Example: train curve --seeds 3
+    """
+    prepare()
+    from training.curve import CURVE, measure_curve, summarise_curve
+    from training.data import load_data, load_held_out, require_enough
+
+    config = replace(_DEFAULT, backbone=backbone, epochs=epochs, batch_size=batch_size, seed=seed)
+    with told():
+        loaded = load_data(data)
+        require_enough(loaded)
+        held_out = {"gold dev": load_held_out(gold, "dev"), "corpus dev": loaded.splits["dev"]}
+        result = measure_curve(loaded, held_out, config, percents=percent, seeds=seeds, folder=runs / name)
+    table = Table("share", "records", "actors", "seeds", *held_out, title="macro-F1 (95% interval)")
+    for share, rows, scores in summarise_curve(result):
+        first = rows[0]
+        counts = [f"{share}%", f"{first['records']:,}", f"{first['actors']:,}", str(len(rows))]
+        table.add_row(*counts, *(str(scores[part]) for part in held_out))
+    console.print(table)
+    console.print(f"wrote {runs / name / CURVE}", soft_wrap=True)
+
+
+@benchmark.command()
+def newsmtsc(
+    data: Annotated[Path, typer.Option("--data", help="Folder of NewsMTSC: train and split_*_test, as .jsonl.")],
+    seeds: SeedsOption = 3,
+    name: Annotated[str, typer.Option(help="Of the run: results go to RUNS/NAME/newsmtsc.json.")] = "newsmtsc",
+    runs: RunsOption = Path("runs"),
+    backbone: BackboneOption = _DEFAULT.backbone,
+    epochs: EpochsOption = 3.0,
+    learning_rate: Annotated[float, typer.Option(min=0.0, help="Peak learning rate.")] = 1e-4,
+    batch_size: BatchOption = _DEFAULT.batch_size,
+    seed: SeedOption = 1,
+) -> None:
+    """Train our encoder and head, without evidence, on NewsMTSC, and tell macro-F1 beside the published table.
+
+    Example: train benchmark newsmtsc --data benchmarks/newsmtsc --seeds 3
+    """
+    prepare()
+    from stance.bundle import save_json
+    from training.newsmtsc import benchmark_config, run_newsmtsc
+
+    config = benchmark_config(
+        backbone=backbone, epochs=epochs, learning_rate=learning_rate, batch_size=batch_size, seed=seed
+    )
+    with told():
+        result = run_newsmtsc(data, config, seeds=seeds)
+    path = runs / name / "newsmtsc.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_json(path, result)
+    _print_newsmtsc(result, seeds)
+    console.print(f"wrote {path}", soft_wrap=True)
+
+
+def _print_newsmtsc(result: Mapping[str, Any], seeds: int) -> None:
+    table = Table("macro-F1 on NewsMTSC", "rw", "mt", "measured on")
+    for name, row in result["published"].items():
+        table.add_row(name, f"{row['rw']:.1f}", f"{row['mt']:.1f}", "70% of the evaluation files")
+    label = f"ours, {result['parameters'] / 1e6:.1f} M parameters, {seeds} seed(s)"
+    table.add_row(label, *(_format_seeds(result, part) for part in ("rw", "mt")), "split_*_test, whole")
+    console.print(table)
+    console.print(result["note"], highlight=False)
+
+
+def _format_seeds(result: Mapping[str, Any], part: str) -> str:
+    return _format(result["macro_f1"][part]) or f"{100 * result['by_seed'][part][0]:.1f}"
+
+
+def _format(interval: Mapping[str, float] | None) -> str:
+    from training.evaluate import Interval
+
+    return str(Interval(**interval)) if interval else ""
