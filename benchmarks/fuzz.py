@@ -9,7 +9,6 @@ Leaves with 1 if a case broke the document, or if a text took more than 3 times 
 
 from __future__ import annotations
 
-import socket
 import statistics
 import subprocess
 import sys
@@ -18,17 +17,15 @@ import time
 from pathlib import Path
 from typing import Annotated
 
-import httpx
 import typer
 from rich.console import Console
 from rich.table import Table
-from service import start_service, wait_until_ready
+from server import DEFAULT_BUNDLE, ROOT, serve
 
 from stance.bundle import Bundle, load_bundle
 from stance.classify import MAX_TEXT_LENGTH, classify_document
 from stance.schema import Document
 
-ROOT = Path(__file__).resolve().parent.parent
 SEED_TEXT = ROOT / "seeds" / "000_bf9ec2e30b3d9496.txt"
 OPERATIONS = 6
 MOST = 3.0
@@ -86,23 +83,14 @@ def time_texts(bundle: Bundle) -> dict[str, float]:
 
 def main(
     cases: Annotated[int, typer.Option(min=0, help="Requests, about; 0 asks none.")] = 10_000,
-    bundle: Annotated[Path, typer.Option(help="The bundle to serve.")] = ROOT / "models" / "default",
+    bundle: Annotated[Path, typer.Option(help="The bundle to serve.")] = DEFAULT_BUNDLE,
     seed: Annotated[int, typer.Option(help="Of the requests.")] = 13,
 ) -> None:
     """Fuzz the service and the library."""
     failed = False
     if cases:
-        with socket.socket() as one:
-            one.bind(("127.0.0.1", 0))
-            port = one.getsockname()[1]
-        process = start_service(bundle, port)
-        try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-                wait_until_ready(client)
-            failed = ask(f"http://127.0.0.1:{port}", cases, seed) != 0
-        finally:
-            process.terminate()
-            process.wait(timeout=60)
+        with serve(bundle) as server:
+            failed = ask(server.url, cases, seed) != 0
     seconds = time_texts(load_bundle(bundle))
     median = statistics.median(seconds.values())
     table = Table("50,000 characters of", "seconds", "of the median", title=f"median {median:.2f} s")

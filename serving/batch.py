@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from serving.chunks import Chunk, Done, Settings, chunk_length, gather
-from serving.local import classify_local, cores
+from serving.local import classify_local
 from serving.parts import Parts
 from serving.records import FIELDS
 from serving.rows import arrow_schema
+from serving.settings import cores
 from serving.sources import Source, open_source
 from stance.bundle import load_bundle
 from stance.errors import BatchError

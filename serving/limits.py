@@ -7,13 +7,13 @@ path), so they are closed here, in one ASGI middleware.
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from contextvars import ContextVar
 from http import HTTPMethod
 from typing import TYPE_CHECKING
 
 from serving.assets import describe_version, load_assets
+from serving.backlog import Backlog
 from serving.docs import load_docs
 from serving.exchange import REQUEST_ID, find_request_id, read_headers, replay, watch
 from serving.keys import CHALLENGE, OPEN, KeyRing, shown_key
@@ -48,7 +48,7 @@ class Gate:
         self._limits = limits or Limits.from_environment()
         self._keys = KeyRing.from_environment()
         self._metrics = Metrics()
-        self._pending = 0
+        self._backlog = Backlog(self._limits)
         self._assets = {**load_assets(), **load_docs(has_keys=self._keys is not None)}
         self._version = describe_version()
 
@@ -113,12 +113,12 @@ class Gate:
         try:
             with self._metrics.track():
                 await self._read(scope, receive, body)
-                started = time.monotonic()
-                await self._handle(scope, receive, bytes(body), answer)
-            if answer.status == 200:
-                self._metrics.learn_speed(len(body), time.monotonic() - started)
+                with self._backlog.queue(len(body)) as number:
+                    await self._handle(scope, receive, bytes(body), answer)
+                    if answer.status == 200:
+                        self._backlog.learn(number)
         finally:
-            self._pending -= len(body)
+            self._backlog.release(len(body))
             self._metrics.let_go(len(body))
 
     async def _handle(self, scope: Scope, receive: Receive, body: bytes, answer: Answer) -> None:
@@ -160,17 +160,12 @@ class Gate:
         length = headers.get("content-length", "0")
         if not length.isdigit() or int(length) > limit:
             raise Refusal(413, f"the body has {length} bytes; at most {limit} are allowed")
-        self._admit(int(length))
+        self._backlog.admit()
         try:
             async with asyncio.timeout(self._limits.body_timeout):
                 await self._collect(receive, body, limit)
         except TimeoutError:
             raise Refusal(408, f"the body did not arrive within {self._limits.body_timeout:g} s") from None
-
-    def _admit(self, more: int) -> None:
-        if self._pending and self._pending + more > self._limits.max_pending:
-            wait = math.ceil(self._metrics.seconds_per_byte * self._pending) + 1
-            raise Refusal(429, f"the queue is full; try again in {wait} s", headers={"Retry-After": str(wait)})
 
     async def _collect(self, receive: Receive, body: bytearray, limit: int) -> None:
         while True:
@@ -180,9 +175,8 @@ class Gate:
             chunk = message.get("body", b"")
             if len(body) + len(chunk) > limit:
                 raise Refusal(413, f"the body has more than {limit} bytes; at most {limit} are allowed")
-            self._admit(len(chunk))
+            self._backlog.hold(len(chunk), len(body))
             body += chunk
-            self._pending += len(chunk)
             self._metrics.take_in(len(chunk))
             if not message.get("more_body", False):
                 return

@@ -21,11 +21,6 @@ from stance.errors import BatchError
 _BUNDLE: list[Bundle] = []
 
 
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _start(folder: Path) -> None:
     """Set a worker up. It ends with its parent, even one that was killed, and leaves Ctrl-C to it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

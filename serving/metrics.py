@@ -64,15 +64,13 @@ def count_fault(code: str) -> None:
 
 
 class Metrics:
-    """Counts answers and learns how fast they come."""
+    """Counts answers."""
 
     def __init__(self) -> None:
         from prometheus_client import CONTENT_TYPE_LATEST
 
         self.content_type = CONTENT_TYPE_LATEST
         self._all = _collectors()
-        #: A running mean of the time that a byte of a body takes, for Retry-After.
-        self.seconds_per_byte = 1e-5
 
     def observe(self, path: str, status: int, seconds: float) -> None:
         """Count an answer. ``path`` is one of the known paths or "unknown"."""
@@ -90,10 +88,6 @@ class Metrics:
     def track(self) -> Any:
         """A context in which a request is in progress."""
         return self._all.in_progress.track_inprogress()
-
-    def learn_speed(self, size: int, seconds: float) -> None:
-        """Take an answered body into the mean."""
-        self.seconds_per_byte += 0.1 * (seconds / max(size, 1) - self.seconds_per_byte)
 
     def render(self) -> bytes:
         """All metrics in the text format, over all workers where there are several."""

@@ -27,7 +27,7 @@ from serving.schemas import (
     ErrorResponse,
     to_response,
 )
-from serving.settings import Limits, bundle_folder, session_threads
+from serving.settings import Limits, bundle_folder, session_threads, worker_count
 from stance.bundle import load_bundle
 from stance.classify import classify_document
 from stance.errors import BundleError, DeadlineExceeded, DocumentError
@@ -62,7 +62,7 @@ except (BundleError, ValueError) as problem:
 set_up_logs()
 
 
-@bentoml.service(name="stance", workers=1, traffic={"timeout": 86_400}, metrics={"enabled": False})
+@bentoml.service(name="stance", workers=worker_count(), traffic={"timeout": 86_400}, metrics={"enabled": False})
 class StanceService:
     """Actors' stances toward a peace process."""
 

@@ -15,16 +15,28 @@ def bundle_folder() -> Path:
     return Path(os.environ.get("STANCE_BUNDLE") or _ROOT / "models" / "default")
 
 
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def worker_count() -> int:
+    """Processes that each hold the model: what ``STANCE_WORKERS`` says, else one.
+
+    Raises:
+        ValueError: if it says no number above 0.
+    """
+    return _count("STANCE_WORKERS", 1, least=1)
+
+
 def session_threads() -> int:
-    """Threads of the model: what ``STANCE_THREADS`` says, else one a core (0).
+    """Threads of one worker's model: what ``STANCE_THREADS`` says, at most its share of the cores; 0 takes that.
 
     Raises:
         ValueError: if it says no number.
     """
-    text = os.environ.get("STANCE_THREADS", "0")
-    if not text.isdecimal():
-        raise ValueError(f"STANCE_THREADS={text!r}: must be a number of threads; 0 takes one a core")
-    return int(text)
+    share = max(1, cores() // worker_count())
+    return min(_count("STANCE_THREADS", 0, least=0) or share, share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +47,7 @@ class Limits:
         max_body: bytes of a /classify body.
         max_batch_body: bytes of a /classify/batch body.
         max_pending: bytes of bodies taken in and not yet answered; more is refused with 429.
+        max_wait: seconds that the work before a request may take, as estimated; behind more it is refused with 429.
         deadline: seconds from a body's arrival to its answer; a batch answers what it has by then.
         body_timeout: seconds that a body may take to arrive.
     """
@@ -42,6 +55,7 @@ class Limits:
     max_body: int = 1 << 20
     max_batch_body: int = 20 << 20
     max_pending: int = 64 << 20
+    max_wait: float = 1.5
     deadline: float = 30.0
     body_timeout: float = 10.0
 
@@ -57,9 +71,17 @@ class Limits:
             max_body=int(_positive("STANCE_MAX_BODY", default.max_body)),
             max_batch_body=int(_positive("STANCE_MAX_BATCH_BODY", default.max_batch_body)),
             max_pending=int(_positive("STANCE_MAX_PENDING", default.max_pending)),
+            max_wait=_positive("STANCE_MAX_WAIT", default.max_wait),
             deadline=_positive("STANCE_DEADLINE", default.deadline),
             body_timeout=_positive("STANCE_BODY_TIMEOUT", default.body_timeout),
         )
+
+
+def _count(name: str, default: int, *, least: int) -> int:
+    text = os.environ.get(name, str(default))
+    if not text.isdecimal() or int(text) < least:
+        raise ValueError(f"{name}={text!r}: must be a whole number of at least {least}; the default is {default}")
+    return int(text)
 
 
 def _positive(name: str, default: float) -> float:

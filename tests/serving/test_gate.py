@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 from serving.limits import Gate
+from serving.settings import Limits
 
 
 def test_a_client_that_has_gone_is_answered_all_the_same() -> None:
@@ -28,3 +30,67 @@ def test_a_client_that_has_gone_is_answered_all_the_same() -> None:
     asyncio.run(Gate(app)(scope, receive, send))
     assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
     assert sent[0]["status"] == 499
+
+
+class OneThread:
+    """An application that takes a tenth of a second for each request, one after another, as the service does."""
+
+    def __init__(self) -> None:
+        self._thread = asyncio.Lock()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        async with self._thread:
+            await asyncio.sleep(0.1)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+
+async def ask(gate: Gate, size: int, chunk: int | None = None) -> tuple[int, dict[bytes, bytes], float]:
+    """Status, headers and seconds of one request of that many bytes, in chunks of that many."""
+    length = [] if chunk else [(b"content-length", str(size).encode())]
+    parts = [min(chunk or size, size - start) for start in range(0, size, chunk or size)]
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        if not parts:
+            await asyncio.Event().wait()
+        await asyncio.sleep(0)
+        return {"type": "http.request", "body": b" " * parts.pop(0), "more_body": bool(parts)}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    started = time.monotonic()
+    await gate({"type": "http", "method": "POST", "path": "/classify/batch", "headers": length}, receive, send)
+    return sent[0]["status"], dict(sent[0]["headers"]), time.monotonic() - started
+
+
+def test_far_more_than_it_can_do_costs_those_it_takes_in_no_more_than_the_wait() -> None:
+    async def flood() -> list[tuple[int, dict[bytes, bytes], float]]:
+        gate = Gate(OneThread(), Limits(max_wait=0.5))
+        for _ in range(10):
+            await ask(gate, 4000)
+        tasks = []
+        for _ in range(200):  # ten times what it can do
+            tasks.append(asyncio.create_task(ask(gate, 4000)))
+            await asyncio.sleep(0.01)
+        answers = await asyncio.gather(*tasks)
+        status, _, seconds = await ask(gate, 4000)
+        assert (status, seconds < 1) == (200, True)
+        return answers
+
+    answers = asyncio.run(flood())
+    assert {status for status, _, _ in answers} == {200, 429}
+    taken = [seconds for status, _, seconds in answers if status == 200]
+    assert len(taken) >= 12, "the handler stood idle"
+    assert max(taken) < 2
+    assert {headers[b"retry-after"] for status, headers, _ in answers if status == 429} == {b"1"}
+
+
+def test_a_body_is_never_in_its_own_way() -> None:
+    async def send_large() -> int:
+        gate = Gate(OneThread(), Limits(max_wait=0.01, max_pending=100_000))
+        return (await ask(gate, 3_000_000, chunk=65_536))[0]
+
+    assert asyncio.run(send_large()) == 200

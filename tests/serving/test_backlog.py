@@ -1,0 +1,117 @@
+"""What waits: how long it will take, and what is refused behind it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import pytest
+
+from serving.backlog import Backlog
+from serving.refusals import Refusal
+from serving.settings import Limits, cores, session_threads, worker_count
+
+
+@pytest.fixture
+def tick(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Moves the clock on by seconds; it stands otherwise."""
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+
+    def move(seconds: float) -> None:
+        now[0] += seconds
+
+    return move
+
+
+def work(backlog: Backlog, size: int, seconds: float, tick: Callable[[float], None]) -> None:
+    with backlog.queue(size) as number:
+        tick(seconds)
+        backlog.learn(number)
+
+
+def test_the_wait_is_what_the_queue_takes_at_the_pace_measured(tick: Callable[[float], None]) -> None:
+    backlog = Backlog(Limits(max_wait=10))
+    for _ in range(50):
+        work(backlog, 5000, 0.1, tick)
+        tick(3)  # standing idle is no part of the pace
+    with ExitStack() as stack:
+        for _ in range(20):
+            stack.enter_context(backlog.queue(5000))
+        assert backlog.wait == pytest.approx(2.0, rel=0.01)
+        tick(0.05)
+        assert backlog.wait == pytest.approx(1.95, rel=0.01)
+        tick(7)  # one that takes longer than thought is not done yet, and the others are still to come
+        assert backlog.wait == pytest.approx(1.9, rel=0.01)
+    assert backlog.wait == 0
+
+
+def test_waiting_in_the_queue_does_not_count_as_work(tick: Callable[[float], None]) -> None:
+    backlog = Backlog(Limits(max_wait=1000))
+    bodies = [backlog.queue(5000) for _ in range(40)]
+    numbers = [one.__enter__() for one in bodies]
+    for number, one in zip(numbers, bodies, strict=True):
+        tick(0.1)
+        backlog.learn(number)
+        one.__exit__(None, None, None)
+    with backlog.queue(5000):
+        assert backlog.wait == pytest.approx(0.1, rel=0.05)
+
+
+def test_what_is_refused_out_of_turn_tells_nothing_of_the_pace(tick: Callable[[float], None]) -> None:
+    backlog = Backlog(Limits(max_wait=1000))
+    for _ in range(50):
+        with backlog.queue(5000) as number:
+            for _ in range(10):
+                tick(0.01)
+                with backlog.queue(90):
+                    pass
+            backlog.learn(number)
+    with backlog.queue(5000):
+        assert backlog.wait == pytest.approx(0.1, rel=0.05)
+
+
+def test_behind_too_much_work_a_request_is_told_when_to_come_again(tick: Callable[[float], None]) -> None:
+    backlog = Backlog(Limits(max_wait=2))
+    for _ in range(50):
+        work(backlog, 10_000, 1.0, tick)
+    with backlog.queue(80_000):
+        with pytest.raises(Refusal, match="try again in 7 s") as caught:
+            backlog.admit()
+        assert caught.value.status == 429
+        assert caught.value.headers == {"Retry-After": "7"}
+        tick(6.5)
+        backlog.admit()
+    backlog.admit()
+
+
+def test_a_large_body_is_let_in_where_nothing_waits(tick: Callable[[float], None]) -> None:
+    backlog = Backlog(Limits(max_wait=0.1, max_pending=1000))
+    for own in range(0, 5000, 500):
+        backlog.hold(500, own)
+    with backlog.queue(5000), pytest.raises(Refusal, match="the queue is full"):
+        backlog.hold(1, 0)
+    backlog.release(5000)
+    assert backlog.held == 0
+
+
+def test_bodies_that_have_not_arrived_do_not_block_others(tick: Callable[[float], None]) -> None:
+    backlog = Backlog(Limits(max_wait=1))
+    backlog.hold(1 << 20, 0)
+    backlog.admit()
+
+
+@pytest.mark.parametrize(("workers", "threads"), [("1", "0"), ("2", "0"), ("1", "64"), ("64", "64"), ("1", "1")])
+def test_never_more_threads_than_cores(monkeypatch: pytest.MonkeyPatch, workers: str, threads: str) -> None:
+    monkeypatch.setenv("STANCE_WORKERS", workers)
+    monkeypatch.setenv("STANCE_THREADS", threads)
+    assert worker_count() == int(workers)
+    assert session_threads() == 1 or session_threads() * worker_count() <= cores()
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "two", "1.5"])
+def test_workers_that_make_no_sense(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("STANCE_WORKERS", value)
+    with pytest.raises(ValueError, match="must be a whole number of at least 1"):
+        worker_count()
