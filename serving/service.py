@@ -8,6 +8,8 @@ import sys
 from http import HTTPStatus
 
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "true")
+# The model's threads are as many as there should be: NumPy's own, idle or not, fight them for the cores.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import bentoml
 from bentoml.exceptions import BentoMLException
@@ -28,6 +30,7 @@ from serving.schemas import (
     to_response,
 )
 from serving.settings import Limits, bundle_folder, session_threads, worker_count
+from serving.supervisor import look_often
 from stance.bundle import load_bundle
 from stance.classify import classify_document
 from stance.errors import BundleError, DeadlineExceeded, DocumentError
@@ -60,6 +63,7 @@ try:
 except (BundleError, ValueError) as problem:
     sys.exit(f"stance: {problem}")
 set_up_logs()
+look_often()
 
 
 @bentoml.service(name="stance", workers=worker_count(), traffic={"timeout": 86_400}, metrics={"enabled": False})
