@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from onnx import numpy_helper
+from torch import nn
+
+from training.quantize import FP32_BLOCKS, MIN_ROWS, quantize, smooth
+
+WIDTH, BLOCKS = 32, 4
+
+
+class Reader(nn.Module):
+    """A large table, blocks that widen and narrow, and an output layer; one channel is much larger than the others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.table = nn.Embedding(MIN_ROWS, WIDTH)
+        self.table.weight.data[:, 3] *= 40
+        self.table.weight.data[7] *= 30
+        self.widen = nn.ModuleList(nn.Linear(WIDTH, 4 * WIDTH) for _ in range(BLOCKS))
+        self.narrow = nn.ModuleList(nn.Linear(4 * WIDTH, WIDTH) for _ in range(BLOCKS))
+        self.head = nn.Linear(WIDTH, 5)
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        hidden = self.table(ids)
+        for widen, narrow in zip(self.widen, self.narrow, strict=True):
+            hidden = hidden + narrow(nn.functional.gelu(widen(hidden)))
+        return self.head(hidden)
+
+
+@pytest.fixture(scope="module")
+def ids() -> torch.Tensor:
+    return torch.randint(0, MIN_ROWS, (4, 24), generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture(scope="module")
+def graphs(tmp_path_factory: pytest.TempPathFactory, ids: torch.Tensor) -> dict[str, Path]:
+    """In fp32, and in int8 with and without evened activations."""
+    folder = tmp_path_factory.mktemp("graphs")
+    plain = Reader().eval()
+    evened = smooth(plain, lambda model: model(ids)).eval()
+    paths = {name: folder / f"{name}.onnx" for name in ("fp32", "evened", "int8", "int8_evened")}
+    for model, name in ((plain, "fp32"), (evened, "evened")):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's own deprecations
+            program = torch.onnx.export(model, (ids,), input_names=["ids"], output_names=["logits"], dynamo=True)
+        assert program is not None
+        program.save(str(paths[name]), external_data=False)
+    quantize(paths["fp32"], paths["int8"])
+    quantize(paths["evened"], paths["int8_evened"])
+    return paths
+
+
+def run(path: Path, ids: torch.Tensor) -> np.ndarray:
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    return np.asarray(session.run(["logits"], {"ids": ids.numpy()})[0])
+
+
+def test_smoothing_changes_nothing_in_fp32(graphs: dict[str, Path], ids: torch.Tensor) -> None:
+    assert np.allclose(run(graphs["fp32"], ids), run(graphs["evened"], ids), rtol=1e-3, atol=1e-2)
+
+
+def test_smoothing_brings_int8_nearer_to_fp32(graphs: dict[str, Path], ids: torch.Tensor) -> None:
+    truth = run(graphs["fp32"], ids)
+    errors = {name: np.abs(run(graphs[name], ids) - truth).mean() for name in ("int8", "int8_evened")}
+    assert errors["int8_evened"] < errors["int8"]
+
+
+def test_the_first_contractions_stay_fp32(graphs: dict[str, Path]) -> None:
+    graph = onnx.load(str(graphs["int8_evened"])).graph
+    products = [node.op_type for node in graph.node if node.op_type in ("MatMul", "MatMulInteger", "Gemm")]
+    assert products.count("MatMulInteger") == 2 * BLOCKS + 1 - FP32_BLOCKS
+    assert len(products) == 2 * BLOCKS + 1
+
+
+def test_each_row_of_a_table_has_its_scale(graphs: dict[str, Path]) -> None:
+    arrays = {one.name: numpy_helper.to_array(one) for one in onnx.load(str(graphs["int8"])).graph.initializer}
+    (rows,) = [array for array in arrays.values() if array.shape == (MIN_ROWS, WIDTH)]
+    (scales,) = [array for array in arrays.values() if array.shape == (MIN_ROWS, 1)]
+    table = Reader().table.weight.detach().numpy()
+    assert rows.dtype == np.int8
+    assert np.all(np.abs(rows * scales - table) <= scales / 2 + 1e-6)
