@@ -57,7 +57,7 @@ class _WithoutRefusals(logging.Filter):
 try:
     verify_bundle(bundle_folder())
     session_threads()
-    Limits.from_environment()
+    _LIMITS = Limits.from_environment()
     KeyRing.from_environment()
     log_format()
 except (BundleError, ValueError) as problem:
@@ -66,7 +66,9 @@ set_up_logs()
 look_often()
 
 
-@bentoml.service(name="stance", workers=worker_count(), traffic={"timeout": 86_400}, metrics={"enabled": False})
+@bentoml.service(
+    name="stance", workers=worker_count(), traffic={"timeout": _LIMITS.longest_answer + 5}, metrics={"enabled": False}
+)
 class StanceService:
     """Actors' stances toward a peace process."""
 

@@ -59,6 +59,15 @@ class Limits:
     deadline: float = 30.0
     body_timeout: float = 10.0
 
+    @property
+    def longest_answer(self) -> float:
+        """Seconds from a request's first byte to its answer, at most.
+
+        BentoML keeps some kilobytes of every request, answered or not, until its own time limit has passed: that limit
+        must be little longer than this.
+        """
+        return self.body_timeout + self.deadline
+
     @classmethod
     def from_environment(cls) -> Limits:
         """Read the variables ``STANCE_MAX_BODY``, ``_MAX_BATCH_BODY``, and so on, one for each attribute.

@@ -1,0 +1,38 @@
+"""What requests take is given back: BentoML holds on to each for as long as its own time limit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import httpx
+import psutil
+
+from serving.settings import Limits
+
+REQUESTS = 3000
+#: MiB that so many requests may leave behind; held on to, they take about 12.
+LEFT = 4
+
+
+def _measure(url: str) -> float:
+    """MiB (PSS) of the server at ``url`` and its workers."""
+    port = url.rpartition(":")[2]
+    (parent,) = [one for one in psutil.Process().children() if one.cmdline()[-2:] == ["--port", port]]
+    return sum(one.memory_full_info().pss for one in (parent, *parent.children(recursive=True))) / 2**20
+
+
+def test_answered_requests_leave_nothing_behind(
+    serve_released: Callable[..., AbstractContextManager[str]],
+) -> None:
+    limits = Limits(deadline=1, body_timeout=1)
+    environment = {"STANCE_DEADLINE": str(limits.deadline), "STANCE_BODY_TIMEOUT": str(limits.body_timeout)}
+    sizes = []
+    with serve_released(**environment) as url, httpx.Client(base_url=url) as client:
+        for _ in range(2):
+            for _ in range(REQUESTS):
+                assert client.get("/livez").status_code == 200
+            time.sleep(limits.longest_answer + 6)
+            sizes.append(_measure(url))
+    assert sizes[1] - sizes[0] < LEFT, f"{sizes[1] - sizes[0]:.1f} MiB were left by {REQUESTS} requests"
