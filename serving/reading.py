@@ -6,6 +6,7 @@ import atexit
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 
@@ -87,22 +88,18 @@ def serve(descriptor: int) -> None:
     """Read what comes through a pipe until it is closed; a file that takes too long ends the process, by SIGPROF."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one that asks
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
-    with Connection(descriptor) as pipe:
+    with Connection(descriptor) as pipe, suppress(EOFError, OSError):
         while True:
-            try:
-                data, name, seconds = pipe.recv()
-                signal.setitimer(signal.ITIMER_PROF, seconds)
-                found = _try(data, name)
-                signal.setitimer(signal.ITIMER_PROF, 0)
-                pipe.send(found)
-            except (EOFError, OSError):
-                return
+            pipe.send(_try(*pipe.recv()))
 
 
-def _try(data: bytes, name: str) -> FileText | StanceError:
+def _try(data: bytes, name: str, seconds: float) -> FileText | StanceError:
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         return read_text(data, name)
     except StanceError as error:
         return error
     except Exception as error:  # whatever a broken file leads a library to
         return unreadable(f"cannot be read ({type(error).__name__}: {error}); open it and save it anew")
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
