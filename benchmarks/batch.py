@@ -1,9 +1,11 @@
 """Documents a second and memory of a batch on this machine, against the same documents in process.
 
     python benchmarks/batch.py [--documents 400] [--workers 1 --workers 2] [--ray HOST:PORT] [--short]
+    python benchmarks/batch.py --memory 5 --documents 100000 [--workers 2]
 
 The documents are gold reports over and over, or with ``--short`` two sentences each. In process means one document
 after another with one ONNX thread. A batch is timed from its first row to its last, as its start does not grow with IN.
+With ``--memory`` one batch of short documents is watched instead, and its peak and its slope are told.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from typing import Annotated
 
 import psutil
 import typer
+from batch_memory import check_memory, done_so_far
 from rich.console import Console
 from rich.table import Table
 
@@ -70,11 +73,10 @@ def time_batch(source: Path, count: int, *options: str) -> tuple[float, float, f
 
 def _wait_for_parts(process: subprocess.Popen[bytes], out: Path) -> tuple[float, int]:
     """When the first part came, and the documents in it."""
-    folder = out.with_name(out.name + ".parts")
     while process.poll() is None:
-        parts = [path.name.split("-") for path in folder.glob("*-*-*.jsonl")]
-        if parts:
-            return time.perf_counter(), sum(int(part[1]) for part in parts)
+        done = done_so_far(out)
+        if done:
+            return time.perf_counter(), done
         time.sleep(0.005)
     raise SystemExit("the batch ended before it was timed; give more --documents")
 
@@ -96,21 +98,33 @@ def main(
     workers: Annotated[list[int], typer.Option(help="Workers to try.")] = [1, 2],  # noqa: B006
     ray: Annotated[str | None, typer.Option(help="HOST:PORT of a Ray cluster to try too.")] = None,
     short: Annotated[bool, typer.Option("--short", help="Two sentences a document.")] = False,
+    memory: Annotated[
+        float | None, typer.Option(min=0.1, help="Watch memory instead, of one batch, every so many seconds.")
+    ] = None,
 ) -> None:
     """Measure batches."""
-    table = Table("engine", "documents/s", "parent, MiB", "all, MiB", title=f"{documents:,} documents")
-    some = list(itertools.islice(texts(short), min(documents, 200)))
-    table.add_row("in process", f"{time_in_process(some):.1f}", "", "")
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "in.jsonl")
         with source.open("w", encoding="utf-8") as stream:
-            stream.writelines(json.dumps({"text": text}) + "\n" for text in itertools.islice(texts(short), documents))
-        for number in workers:
-            figures = time_batch(source, documents, "--workers", str(number))
-            table.add_row(f"local, {number} worker(s)", *(f"{one:.1f}" for one in figures))
-        if ray:
-            figures = time_batch(source, documents, "--engine", "ray", "--address", ray)
-            table.add_row("ray", *(f"{one:.1f}" for one in figures))
+            some = itertools.islice(texts(short or memory is not None), documents)
+            stream.writelines(json.dumps({"text": text}) + "\n" for text in some)
+        if memory is not None:
+            check_memory(source, documents, memory, "--workers", str(workers[-1]))
+        else:
+            compare(source, documents, workers, ray, short)
+
+
+def compare(source: Path, documents: int, workers: list[int], ray: str | None, short: bool) -> None:
+    """Print documents a second and memory, in process and by each engine."""
+    table = Table("engine", "documents/s", "parent, MiB", "all, MiB", title=f"{documents:,} documents")
+    some = list(itertools.islice(texts(short), min(documents, 200)))
+    table.add_row("in process", f"{time_in_process(some):.1f}", "", "")
+    for number in workers:
+        figures = time_batch(source, documents, "--workers", str(number))
+        table.add_row(f"local, {number} worker(s)", *(f"{one:.1f}" for one in figures))
+    if ray:
+        figures = time_batch(source, documents, "--engine", "ray", "--address", ray)
+        table.add_row("ray", *(f"{one:.1f}" for one in figures))
     Console().print(table)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from serving.answers import answer, process_field
@@ -90,10 +90,17 @@ def _rows_of(bundle: Bundle, record: Record, settings: Settings) -> list[Row]:
     return [error_row(record.index, doc_id, fault)]
 
 
-def fault_of(chunk: Chunk, code: str, message: str) -> Done:
-    """What comes of a chunk whose documents could not be classified for one and the same reason."""
-    rows = [error_row(one.index, name_of(one), ErrorOut(code=code, message=message)) for one in chunk]
-    return Done(chunk[0].index, len(chunk), len(chunk), dump_rows(rows))
+def worker_died(record: Record) -> Done:
+    """What comes of a document whose worker died of it."""
+    message = "the process that read this document died; has it run out of memory?"
+    row = error_row(record.index, name_of(record), ErrorOut(code="worker_died", message=message))
+    return Done(record.index, 1, 1, dump_rows([row]))
+
+
+def join(some: Sequence[Done]) -> Done:
+    """What comes of documents that stand together, as one."""
+    count, failed = sum(one.count for one in some), sum(one.failed for one in some)
+    return Done(some[0].first, count, failed, b"".join(one.rows for one in some))
 
 
 def _encodable(text: str) -> str:

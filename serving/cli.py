@@ -18,9 +18,10 @@ from rich.markup import escape
 from serving.answers import answer, process_field, split_names
 from serving.display import lines_of, marked_text, shown_progress, table_of, visible
 from serving.keys import make_key
+from serving.reading import read_file
 from serving.schemas import DEFAULT_PROCESS, ClassifyResponse
 from serving.settings import bundle_folder, session_threads
-from serving.texts import FileText, read_text
+from serving.texts import FileText
 from stance import __version__
 from stance.bundle import PROCESSES, Bundle, load_bundle
 from stance.errors import StanceError
@@ -134,7 +135,7 @@ def classify(
 
 def _classify(bundle: Bundle, name: str, actors: list[str], process: str) -> tuple[FileText, ClassifyResponse]:
     data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-    read = read_text(data, name)
+    read = read_file(data, name)
     fields = {"text": read.text, "title": read.title, "date": read.date}
     asked = {"actors": actors or None, "process": process_field(bundle, process)}
     shown = os.fsencode(name).decode("utf-8", "backslashreplace")  # a file's name may be no UTF-8, JSON has to be

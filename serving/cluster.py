@@ -8,14 +8,14 @@ from __future__ import annotations
 import logging
 import pickle
 import socket
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from serving.chunks import Chunk, Done, Settings, classify_chunk
-from stance.bundle import load_bundle
+from serving.chunks import Chunk, Done, Settings
+from serving.local import THREADS
+from serving.remote import Attempts, Classifier
 from stance.errors import BatchError, ExtraMissing
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def connect(address: str) -> None:
     try:
         ray.init(
             address,
-            runtime_env={"py_modules": modules},
+            runtime_env={"py_modules": modules, "env_vars": dict(THREADS)},
             logging_level=logging.ERROR,
             log_to_driver=False,
         )
@@ -134,27 +134,6 @@ def _on(node: str) -> dict[str, Any]:
     return {"num_cpus": 0, "label_selector": {"ray.io/node-id": node}}
 
 
-class _Classifier:
-    """An actor: loads the bundle once, then classifies chunks."""
-
-    def __init__(self, files: Any, settings: Settings) -> None:
-        import ray
-
-        with tempfile.TemporaryDirectory() as folder:
-            for name, data in ray.get(files).items():
-                path = Path(folder, name)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(data)
-            self._bundle = load_bundle(folder, threads=1)
-        self._settings = settings
-
-    def __call__(self, table: pa.Table) -> pa.Table:
-        import pyarrow as pa
-
-        done = [classify_chunk(self._bundle, pickle.loads(one), self._settings) for one in table["it"].to_pylist()]
-        return pa.table({"it": [pickle.dumps(one) for one in done]})
-
-
 def _datasource(chunks: Callable[[], Iterable[Chunk]]) -> Any:
     """A Ray datasource that streams chunks, pickled, from one task."""
     import pyarrow as pa
@@ -180,6 +159,8 @@ def classify_on_cluster(
 ) -> Iterator[Done]:
     """Classify chunks in ``workers`` actors of the cluster that :func:`connect` joined.
 
+    A document that kills its actor again and again becomes a row with the error ``worker_died``.
+
     Raises:
         BatchError: if the cluster fails.
     """
@@ -189,10 +170,11 @@ def classify_on_cluster(
     paths = [path for path in bundle.rglob("*") if path.is_file()]
     files = ray.put({path.relative_to(bundle).as_posix(): path.read_bytes() for path in paths})
     here = ray.get_runtime_context().get_node_id()
+    attempts = ray.remote(Attempts).options(**_on(here)).remote()
     documents = ray.data.read_datasource(_datasource(chunks), override_num_blocks=1, **_on(here))
     rows = documents.map_batches(
-        _Classifier,
-        fn_constructor_kwargs={"files": files, "settings": settings},
+        Classifier,
+        fn_constructor_kwargs={"files": files, "settings": settings, "attempts": attempts},
         batch_size=1,
         batch_format="pyarrow",
         compute=ActorPoolStrategy(min_size=1, max_size=workers, initial_size=workers),

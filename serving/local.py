@@ -7,17 +7,19 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 
-from serving.chunks import Chunk, Done, Settings, classify_chunk, fault_of
+from serving.chunks import Chunk, Done, Settings, classify_chunk, worker_died
 from stance.bundle import Bundle, load_bundle
 from stance.errors import BatchError
 
+#: What a worker's environment must hold before NumPy is imported there: its idle threads fight for the cores.
+THREADS: Mapping[str, str] = {"OPENBLAS_NUM_THREADS": "1"}
 _BUNDLE: list[Bundle] = []
 
 
@@ -68,6 +70,7 @@ def classify_local(chunks: Iterator[Chunk], settings: Settings, bundle: Path, wo
 
 @contextmanager
 def _pool(bundle: Path, workers: int) -> Iterator[ProcessPoolExecutor]:
+    os.environ.update(THREADS)  # workers inherit it
     # Spawned, for a forked ONNX session hangs.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(bundle,))
@@ -112,5 +115,4 @@ def _one_by_one(chunk: Chunk, settings: Settings, bundle: Path) -> Iterator[Done
                     yield pool.submit(_work, [left[0]], settings).result()
                     left.popleft()
             except BrokenProcessPool:
-                message = "the process that read this document died; has it run out of memory?"
-                yield fault_of([left.popleft()], "worker_died", message)
+                yield worker_died(left.popleft())

@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from serving.rows import arrow_schema, parse_rows
 from stance.errors import BatchError
 
 _PLAN = "plan.json"
-_PART = re.compile(r"(\d{12})-(\d+)-(\d+)\.jsonl")
+_PART = re.compile(r"\d{12}-\d+-\d+\.jsonl")
 #: Bytes of rows, as JSON, that make a row group of Parquet.
 _GROUP = 4 << 20
 
@@ -55,7 +55,7 @@ class Parts:
     def lock(self) -> Iterator[None]:
         """Hold the folder, making it if need be; the lock ends with the process, however that ends.
 
-        A folder in which nothing was begun is removed again.
+        A folder in which nothing was done is removed again.
 
         Raises:
             BatchError: if another process holds it.
@@ -69,7 +69,7 @@ class Parts:
             try:
                 yield
             finally:
-                if not self.is_begun:
+                if not self._names():
                     shutil.rmtree(self.folder, ignore_errors=True)
 
     def clear(self) -> None:
@@ -82,10 +82,16 @@ class Parts:
     def load(self) -> None:
         """Find out what is done."""
         self.done, self.failed = {}, 0
-        for match in filter(None, map(_PART.fullmatch, os.listdir(self.folder))):
-            first, count, failed = map(int, match.groups())
+        for name in self._names():
+            first, count, failed = (int(figure) for figure in name.removesuffix(".jsonl").split("-"))
             self.done[first] = count
             self.failed += failed
+
+    def _names(self) -> list[str]:
+        """The names of the parts, in order; none if the folder is gone."""
+        with suppress(FileNotFoundError):
+            return sorted(filter(_PART.fullmatch, os.listdir(self.folder)))
+        return []
 
     def plan(self, settings: Mapping[str, Any]) -> dict[str, Any] | None:
         """What an earlier run put down by :meth:`save_plan`; ``None`` if there was none.
@@ -128,7 +134,7 @@ class Parts:
 
     def finish(self) -> None:
         """Put the parts together to OUT, and remove them."""
-        paths = sorted(path for path in self.folder.iterdir() if _PART.fullmatch(path.name))
+        paths = [self.folder / name for name in self._names()]
         temporary = self.folder / "out.tmp"
         (_join_parquet if self.out.suffix.lower() == ".parquet" else _join_lines)(paths, temporary)
         _sync(temporary)

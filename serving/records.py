@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from pydantic_core import from_json
 
 from serving.answers import split_names
-from serving.texts import read_text
+from serving.reading import read_file
 from stance.errors import DocumentError
 
 #: The fields that a batch takes from its input; all others are left alone.
@@ -73,7 +73,7 @@ class Cells:
     @property
     def size(self) -> int:
         """Its bytes, roughly."""
-        return sum(len(cell) for cell in self.cells.values() if isinstance(cell, str))
+        return sum(len(cell) for cell in self.cells.values() if isinstance(cell, (str, bytes)))
 
     def fields(self, names: Mapping[str, str]) -> dict[str, Any]:
         """See :class:`Record`; an empty cell is none, several actors in one cell have semicolons between."""
@@ -102,7 +102,7 @@ class File:
 
     def fields(self, names: Mapping[str, str]) -> dict[str, Any]:
         """See :class:`Record`; the id is the path within the folder."""
-        read = read_text(self.data, self.name)
+        read = read_file(self.data, self.name)
         found = {"text": read.text, "title": read.title, "date": read.date, "id": self.name}
         return {name: value for name, value in found.items() if value is not None}
 

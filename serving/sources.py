@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from serving.cells import rows_of
 from serving.folders import Folder, list_files
 from serving.records import FIELDS, Cells, Fault, Line, Record
 from stance.errors import BatchError, ExtraMissing
@@ -68,6 +69,11 @@ def _left(items: Iterable[Any], done: Mapping[int, int]) -> Iterator[tuple[int, 
             yield index, item
 
 
+def _record(index: int, row: Mapping[Any, Any] | str) -> Record:
+    """A row of a table, or what is wrong with it, as a record."""
+    return Fault(index, "", "invalid_request", row) if isinstance(row, str) else Cells(index, row)
+
+
 def _file_fingerprint(path: Path) -> str:
     status = path.stat()
     return f"{path.resolve()}:{status.st_size}:{status.st_mtime_ns}"
@@ -118,7 +124,7 @@ class Csv:
     def records(self, done: Mapping[int, int]) -> Iterator[Record]:
         """See :class:`Source`."""
         for index, row in _left(self._rows(), done):
-            yield Fault(index, "", "invalid_request", row) if isinstance(row, str) else Cells(index, row)
+            yield _record(index, row)
 
     def _rows(self) -> Iterator[dict[Any, Any] | str]:
         """Rows, or what is wrong with one. Bytes that are no UTF-8 come as surrogates, which no field may hold."""
@@ -161,15 +167,16 @@ class Parquet:
 
     def records(self, done: Mapping[int, int]) -> Iterator[Record]:
         """See :class:`Source`."""
-        for index, cells in _left(self._rows(), done):
-            yield Cells(index, cells)
+        for index, row in _left(self._rows(), done):
+            yield _record(index, row)
 
-    def _rows(self) -> Iterator[dict[str, Any]]:
+    def _rows(self) -> Iterator[dict[str, Any] | str]:
+        """Rows, or what is wrong with one."""
         with closing(self._open()) as file:
             wanted = [name for name in self.wanted if name in file.schema_arrow.names]
             try:
                 for batch in file.iter_batches(batch_size=256, columns=wanted):
-                    yield from batch.to_pylist()
+                    yield from rows_of(batch)
             except (OSError, ValueError) as error:
                 raise BatchError(f"{self.path}: is damaged: {error}") from error
 

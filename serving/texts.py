@@ -39,8 +39,13 @@ def read_text(data: bytes, name: str) -> FileText:
         ExtraMissing: if the library that reads this kind is not installed.
     """
     if len(data) > MAX_FILE:
-        raise _unreadable(f"has {len(data):,} bytes; at most {MAX_FILE:,} are read", code="file_too_large")
+        raise unreadable(f"has {len(data):,} bytes; at most {MAX_FILE:,} are read", code="file_too_large")
     return _reader(data, PurePath(name).suffix.lower())(data)
+
+
+def is_plain(data: bytes, name: str) -> bool:
+    """Whether these bytes are plain text, with nothing in them to be parsed."""
+    return _reader(data, PurePath(name).suffix.lower()) is _read_plain
 
 
 def _reader(data: bytes, suffix: str) -> Callable[[bytes], FileText]:
@@ -55,7 +60,7 @@ def _read_plain(data: bytes) -> FileText:
     try:
         return FileText(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise _unreadable(f"is no text in UTF-8 ({error.reason} at byte {error.start}); convert it first") from error
+        raise unreadable(f"is no text in UTF-8 ({error.reason} at byte {error.start}); convert it first") from error
 
 
 def _read_html(data: bytes) -> FileText:
@@ -66,7 +71,7 @@ def _read_html(data: bytes) -> FileText:
 
     page = trafilatura.bare_extraction(data, with_metadata=True, include_comments=False)
     if page is None or isinstance(page, dict) or not page.text:
-        raise _unreadable("is a web page in which no article was found; save the article as text", code="no_text")
+        raise unreadable("is a web page in which no article was found; save the article as text", code="no_text")
     return FileText(page.text, page.title or None, page.date or None)
 
 
@@ -81,10 +86,10 @@ def _read_pdf(data: bytes) -> FileText:
         pages = [page.extract_text() for page in reader.pages]
         title = reader.metadata.title if reader.metadata else None
     except Exception as error:  # pypdf raises whatever a broken file leads it to
-        raise _unreadable(f"is a PDF that cannot be read ({error}); open it and save it anew") from error
+        raise unreadable(f"is a PDF that cannot be read ({error}); open it and save it anew") from error
     text = unwrap("\n\n".join(pages))
     if not text.strip():
-        raise _unreadable("is a PDF without text, such as a scan; run it through OCR first", code="no_text")
+        raise unreadable("is a PDF without text, such as a scan; run it through OCR first", code="no_text")
     return FileText(text, title or None)
 
 
@@ -94,5 +99,6 @@ def unwrap(text: str) -> str:
     return _WRAPPED.sub(" ", _HYPHENATED.sub("", lines)).strip()
 
 
-def _unreadable(message: str, *, code: str = "unreadable_file") -> DocumentError:
+def unreadable(message: str, *, code: str = "unreadable_file") -> DocumentError:
+    """The error of a file that gives no text; the message goes on after "the file"."""
     return DocumentError(f"the file {message}", code=code, field="text")

@@ -47,6 +47,15 @@ def test_a_slope_is_told_from_noise(load: Load) -> None:
     assert abs(level.growth) < 2 * level.error
 
 
+def test_growth_is_told_by_documents_done(load: Load) -> None:
+    memory = load("batch_memory")
+    samples = [(n * 1000, 900.0 if n < 10 else 300 + 0.4 * n + (-1) ** n) for n in range(100)]
+    growth, error = memory.fit_growth([*samples, (100_000, 2000.0)], 100_000)
+    assert growth == pytest.approx(4, abs=0.1)
+    assert growth > 10 * error
+    assert str(memory.fit_growth(samples[:5], 100_000)[0]) == "nan"
+
+
 def test_arrivals_come_at_their_rate(load: Load) -> None:
     clients = load("clients")
     even = list(clients._due(20, 100, False))

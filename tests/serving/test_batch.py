@@ -15,7 +15,9 @@ from typing import Any
 
 import psutil
 import pytest
+from threadpoolctl import threadpool_info
 
+from serving import local
 from serving.answers import answer
 from serving.batch import Job, run_batch
 from serving.chunks import Done, Settings, classify_chunk
@@ -107,6 +109,28 @@ def test_parquet_holds_the_same_rows(tiny_bundle: Path, small: Path) -> None:
     table = pq.read_table(small.with_name("out.parquet"))
     assert table.schema.equals(arrow_schema())
     assert table.to_pylist() == read(small.with_name("out.jsonl"))
+
+
+def test_a_bad_value_of_parquet_is_a_row(tiny_bundle: Path, tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow", reason="the extra 'batch' is not installed")
+    import pyarrow.parquet as pq
+
+    good = TEXT.encode()
+    texts = pa.array([good, b"\xff", None, good, good, good], pa.binary()).view(pa.string())
+    actors = [["HNC"], ["HNC"], ["HNC"], ["HNC", None], None, ["HNC"]]
+    titles = pa.array([b"T", b"T", b"T", b"T", b"\xff", None], pa.binary())
+    pq.write_table(pa.table({"text": texts, "actors": actors, "title": titles}), tmp_path / "in.parquet")
+    assert "6 documents, 4 with an error" in batch(tiny_bundle, tmp_path / "in.parquet", tmp_path / "out.jsonl")
+    codes = {row["doc_index"]: row["error_code"] for row in read(tmp_path / "out.jsonl")}
+    assert [codes[n] for n in range(6)] == [None, *["invalid_request"] * 4, None]
+
+
+def test_texts_of_another_type_are_rows(tiny_bundle: Path, tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow", reason="the extra 'batch' is not installed")
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"text": [{"body": TEXT}, None, {"body": None}]}), tmp_path / "in.parquet")
+    assert "3 documents, 3 with an error" in batch(tiny_bundle, tmp_path / "in.parquet", tmp_path / "out.jsonl")
 
 
 def test_a_folder_of_texts_and_the_options(tiny_bundle: Path, tmp_path: Path) -> None:
@@ -227,6 +251,27 @@ def test_a_document_that_kills_its_worker_is_a_row(tiny_bundle: Path) -> None:
     done = sorted(classify_local(chunks, Settings(), tiny_bundle, 2), key=lambda one: one.first)
     assert [(one.first, one.count, one.failed) for one in done] == [(n, 1, int(n == 4)) for n in range(9)]
     assert json.loads(done[4].rows)["error_code"] == "worker_died"
+
+
+def test_no_worker_has_threads_of_blas(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "4")
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    with local._pool(tiny_bundle, 1) as pool:
+        libraries = pool.submit(threadpool_info).result()
+    assert {one["num_threads"] for one in libraries if one["internal_api"] == "openblas"} == {1}
+
+
+def test_only_what_was_done_is_left_behind(tmp_path: Path) -> None:
+    parts = Parts(tmp_path / "out.jsonl")
+    with parts.lock():
+        parts.save_plan({})
+    assert not parts.folder.exists()
+    with parts.lock():
+        parts.save_plan({})
+        parts.add(Done(0, 1, 0, b"a\n"))
+    with pytest.raises(BatchError, match="another --process"), Parts(parts.out).lock():
+        Parts(parts.out).plan({"--process": "geneva"})
+    assert parts.is_begun
 
 
 def test_workers_that_cannot_start_end_the_batch(tmp_path: Path) -> None:

@@ -39,13 +39,13 @@ pytestmark = pytest.mark.skipif(
 
 
 @contextmanager
-def two_nodes() -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def two_nodes(**environment: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     process = subprocess.Popen(
         [sys.executable, "-c", CLUSTER],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0"},
+        env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0", **environment},
         cwd="/",
         text=True,
     )
@@ -99,6 +99,64 @@ def test_a_cluster_that_is_not_there_is_told_at_once(address: str, told: str) ->
     assert told in done.stderr
 
 
+def test_a_batch_without_a_cluster_leaves_nothing(tiny_bundle: Path, tmp_path: Path) -> None:
+    source, out = write(tmp_path / "in.jsonl", 2), tmp_path / "out.jsonl"
+    told = finish(start(tiny_bundle, source, out, "--engine", "ray", "--address", "127.0.0.1:1"), code=1)
+    assert "nothing answers" in told
+    assert os.listdir(tmp_path) == ["in.jsonl"]
+
+
+#: Classifies documents on a cluster; two kill their actor, and the others tell the threads of BLAS there.
+DEADLY = """
+import sys
+from pathlib import Path
+from deadly import Deadly, Telling
+from serving.chunks import Settings
+from serving.cluster import check_resources, classify_on_cluster, connect
+def chunks():
+    ones = [(Deadly if n in (7, 20) else Telling)(n, b"") for n in range(22)]
+    return [ones[:5], ones[5:10], ones[10:15], ones[15:20], ones[20:21], ones[21:]]
+connect(sys.argv[1])
+check_resources(2)
+for one in sorted(classify_on_cluster(chunks, Settings(), Path(sys.argv[2]), 2), key=lambda one: one.first):
+    sys.stdout.buffer.write(one.rows)
+"""
+DOCUMENTS = f"""
+import os
+from serving.records import Line
+class Deadly(Line):
+    def fields(self, names):
+        os._exit(1)
+class Telling(Line):
+    def fields(self, names):
+        from threadpoolctl import threadpool_info
+        threads = [one["num_threads"] for one in threadpool_info() if one["internal_api"] == "openblas"]
+        return {{"text": {TEXT!r}, "actors": ["Turkey"], "title": str(max(threads))}}
+"""
+
+
+@pytest.mark.slow
+def test_a_document_that_kills_its_actor_is_a_row(tiny_bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "deadly.py").write_text(DOCUMENTS)
+    path = os.pathsep.join([str(ROOT), str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    with two_nodes(PYTHONPATH=path) as (address, _):
+        done = subprocess.run(
+            [sys.executable, "-c", DEADLY, address, str(tiny_bundle)],
+            env={**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "4"},
+            capture_output=True,
+            text=True,
+            timeout=400,
+        )
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["doc_index"] for row in rows] == list(range(22))
+    assert {row["doc_index"]: row["error_code"] for row in rows if row["error_code"]} == {
+        7: "worker_died",
+        20: "worker_died",
+    }
+    assert {row["title"] for row in rows if not row["error_code"]} == {"1"}
+
+
 @pytest.mark.slow
 def test_the_rows_are_those_of_the_local_engine(tiny_bundle: Path, tmp_path: Path) -> None:
     source = write(tmp_path / "in.jsonl", 200)
@@ -107,9 +165,7 @@ def test_the_rows_are_those_of_the_local_engine(tiny_bundle: Path, tmp_path: Pat
         ray = ("--engine", "ray", "--address", address)
         told = finish(start(tiny_bundle, source, tmp_path / "never.jsonl", *ray, "--workers", 3), code=1)
         assert "room for 2 worker(s)" in told
-        never = Parts(tmp_path / "never.jsonl")
-        never.load()
-        assert not never.documents
+        assert not Parts(tmp_path / "never.jsonl").folder.exists()
         assert "201 documents, 1 with an error" in finish(start(tiny_bundle, source, tmp_path / "ray.jsonl", *ray))
     assert (tmp_path / "ray.jsonl").read_bytes() == (tmp_path / "local.jsonl").read_bytes()
 

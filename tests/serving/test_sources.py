@@ -75,6 +75,23 @@ def test_parquet(tmp_path: Path) -> None:
     assert source_of(path).columns() == ["text", "date", "actors", "n"]
 
 
+def test_values_of_parquet_that_cannot_be_read_are_faults(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow", reason="the extra 'batch' is not installed")
+    import pyarrow.parquet as pq
+
+    path = tmp_path / "in.parquet"
+    texts = pa.array([b"a", b"\xff\xfe", None, b"d", b"e"], pa.binary()).view(pa.string())
+    days = pa.array([17_000, 17_000, 17_000, 2**31 - 1, None], pa.int32()).view(pa.date32())
+    pq.write_table(pa.table({"text": texts, "date": days, "id": [1, 2, 3, 4, 5]}), path)
+    day = "2016-07-18"
+    good = [{"text": "a", "id": 1, "date": day}, {"id": 3, "date": day}, {"text": "e", "id": 5}]
+    assert fields_of(source_of(path)) == [good[0], "invalid_request", good[1], "invalid_request", good[2]]
+    told = [record.message for record in source_of(path).records({}) if isinstance(record, Fault)]
+    assert "'text'" in told[0]
+    assert "utf-8" in told[0]
+    assert "'date'" in told[1]
+
+
 def test_a_folder(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     (folder / "sub").mkdir(parents=True)

@@ -1,11 +1,25 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
 
+import psutil
 import pytest
 
-from serving.texts import read_text, unwrap
+from serving import reading
+from serving.chunks import Settings, classify_chunk
+from serving.reading import read_file
+from serving.records import File
+from serving.rows import parse_rows
+from serving.texts import MAX_FILE, read_text, unwrap
+from stance.bundle import load_bundle
 from stance.errors import DocumentError
+
+ROOT = Path(__file__).resolve().parents[2]
 
 HTML = b"""<!DOCTYPE html><html><head><title>Talks open in Sochi</title>
 <meta property="article:published_time" content="2018-01-30T08:00:00Z"></head>
@@ -87,3 +101,78 @@ def test_what_holds_no_text_is_told(data: bytes, name: str, code: str) -> None:
     with pytest.raises(DocumentError) as caught:
         read_text(data, name)
     assert caught.value.code == code
+
+
+@pytest.fixture(scope="module")
+def endless() -> bytes:
+    """A PDF that takes seconds of computing time."""
+    pytest.importorskip("pypdf", reason="the extra 'batch' is not installed")
+    assert read_file(pdf("Turkey."), "a.pdf").text == "Turkey."  # the reader is there, with its library
+    return pdf(*["Turkey will come."] * 300_000)
+
+
+def readers() -> list[psutil.Process]:
+    return [one for one in psutil.Process().children() if "serving.reading" in " ".join(one.cmdline())]
+
+
+def test_a_file_that_takes_too_long_is_a_row(
+    endless: bytes, tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "SECONDS", 0.5)
+    chunk = [File(0, "a.pdf", endless), File(1, "b.pdf", pdf("Turkey will come to Sochi.")), File(2, "c.html", HTML)]
+    done = classify_chunk(load_bundle(tiny_bundle, threads=1), chunk, Settings())
+    rows = {row["doc_index"]: row for row in parse_rows(done.rows)}
+    assert done.failed == 1
+    assert [rows[n]["error_code"] for n in range(3)] == ["read_timeout", None, None]
+    assert "0.5 seconds" in rows[0]["error_message"]
+    assert len(readers()) == 1
+
+
+def test_the_terminal_goes_on_after_a_file_that_takes_too_long(
+    endless: bytes, tiny_bundle: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "a.pdf").write_bytes(endless)
+    (tmp_path / "b.pdf").write_bytes(pdf("Turkey will come to Sochi."))
+    code = "from serving import reading; reading.SECONDS = 0.5; from serving.cli import app; app()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "classify", str(tmp_path / "a.pdf"), str(tmp_path / "b.pdf")],
+        cwd=ROOT,
+        env={**os.environ, "STANCE_BUNDLE": str(tiny_bundle)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 1, done.stderr
+    assert "a.pdf: the file took longer" in done.stderr
+    assert "b.pdf\tTurkey" in done.stdout
+
+
+def test_a_reader_that_dies_costs_the_file_in_hand_alone(endless: bytes) -> None:
+    read_file(pdf("Turkey."), "a.pdf")
+    [reader] = readers()
+    timer = threading.Timer(0.2, reader.kill)
+    timer.start()
+    with pytest.raises(DocumentError, match="died") as caught:
+        read_file(endless, "a.pdf")
+    timer.join()
+    assert caught.value.code == "unreadable_file"
+    assert read_file(pdf("Turkey."), "a.pdf").text == "Turkey."
+    [reader] = readers()
+    reader.kill()
+    reader.wait(timeout=60)
+    assert read_file(pdf("Iran."), "a.pdf").text == "Iran."
+
+
+def test_plain_text_needs_no_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "_IDLE", [])
+    assert read_file(b"Turkey", "a.txt").text == "Turkey"
+    with pytest.raises(DocumentError, match="at most"):
+        read_file(b"%PDF-" + bytes(MAX_FILE), "a.pdf")
+    assert not reading._IDLE
+
+
+def test_what_is_wrong_with_a_file_comes_back_from_its_reader() -> None:
+    pytest.importorskip("pypdf", reason="the extra 'batch' is not installed")
+    with pytest.raises(DocumentError, match="without text") as caught:
+        read_file(pdf(), "a.pdf")
+    assert (caught.value.code, caught.value.field) == ("no_text", "text")
