@@ -86,11 +86,19 @@ class Backlog:
                 self._since = time.monotonic()
             del self._queue[number]
 
-    def learn(self, number: int) -> None:
-        """Take a body that was worked on to its end into the pace, if it was its turn."""
-        if self._is_next(number):
-            self._seconds = _MEMORY * self._seconds + time.monotonic() - self._since
-            self._bytes = _MEMORY * self._bytes + self._queue[number]
+    def learn(self, number: int, *, cut: bool = False) -> None:
+        """Take a body that was worked on into the pace, if it was its turn.
+
+        Args:
+            cut: the deadline ended the work early: all it can tell is that the pace is slower than was thought.
+        """
+        if not self._is_next(number):
+            return
+        seconds, size = time.monotonic() - self._since, self._queue[number]
+        if cut and seconds * self._bytes <= self._seconds * size:
+            return
+        self._seconds = _MEMORY * self._seconds + seconds
+        self._bytes = _MEMORY * self._bytes + size
 
     def _is_next(self, number: int) -> bool:
         """Whether all before it are done: what is refused unread leaves out of turn, while another is in work."""

@@ -8,9 +8,10 @@ from contextlib import ExitStack
 
 import pytest
 
+from serving import settings
 from serving.backlog import Backlog
 from serving.refusals import Refusal
-from serving.settings import Limits, cores, session_threads, worker_count
+from serving.settings import Limits, session_threads, worker_count
 
 
 @pytest.fixture
@@ -72,6 +73,20 @@ def test_what_is_refused_out_of_turn_tells_nothing_of_the_pace(tick: Callable[[f
         assert backlog.wait == pytest.approx(0.1, rel=0.05)
 
 
+@pytest.mark.parametrize(("seconds", "wait"), [(0.5, 1.0), (8.0, 1.7)])
+def test_what_the_deadline_cut_short_makes_the_pace_no_faster(
+    tick: Callable[[float], None], seconds: float, wait: float
+) -> None:
+    backlog = Backlog(Limits(max_wait=1000))
+    for _ in range(50):
+        work(backlog, 9700, 1.0, tick)
+    with backlog.queue(9700) as number:
+        tick(seconds)
+        backlog.learn(number, cut=True)
+    with backlog.queue(9700):
+        assert backlog.wait == pytest.approx(wait, rel=0.02)
+
+
 def test_behind_too_much_work_a_request_is_told_when_to_come_again(tick: Callable[[float], None]) -> None:
     backlog = Backlog(Limits(max_wait=2))
     for _ in range(50):
@@ -102,12 +117,18 @@ def test_bodies_that_have_not_arrived_do_not_block_others(tick: Callable[[float]
     backlog.admit()
 
 
-@pytest.mark.parametrize(("workers", "threads"), [("1", "0"), ("2", "0"), ("1", "64"), ("64", "64"), ("1", "1")])
-def test_never_more_threads_than_cores(monkeypatch: pytest.MonkeyPatch, workers: str, threads: str) -> None:
+@pytest.mark.parametrize(
+    ("workers", "threads", "of_each"),
+    [("1", "0", 8), ("2", "0", 4), ("3", "0", 2), ("1", "64", 8), ("64", "64", 1), ("2", "3", 3), ("1", "1", 1)],
+)
+def test_never_more_threads_than_cores(
+    monkeypatch: pytest.MonkeyPatch, workers: str, threads: str, of_each: int
+) -> None:
+    monkeypatch.setattr(settings, "cores", lambda: 8)
     monkeypatch.setenv("STANCE_WORKERS", workers)
     monkeypatch.setenv("STANCE_THREADS", threads)
     assert worker_count() == int(workers)
-    assert session_threads() == 1 or session_threads() * worker_count() <= cores()
+    assert session_threads() == of_each
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "two", "1.5"])
