@@ -92,7 +92,7 @@ def test_behind_too_much_work_a_request_is_told_when_to_come_again(tick: Callabl
     for _ in range(50):
         work(backlog, 10_000, 1.0, tick)
     with backlog.queue(80_000):
-        with pytest.raises(Refusal, match="try again in 7 s") as caught:
+        with pytest.raises(Refusal, match="of work wait, and at most 2 s may; try again in 7 s") as caught:
             backlog.admit()
         assert caught.value.status == 429
         assert caught.value.headers == {"Retry-After": "7"}
@@ -105,7 +105,7 @@ def test_a_large_body_is_let_in_where_nothing_waits(tick: Callable[[float], None
     backlog = Backlog(Limits(max_wait=0.1, max_pending=1000))
     for own in range(0, 5000, 500):
         backlog.hold(500, own)
-    with backlog.queue(5000), pytest.raises(Refusal, match="the queue is full"):
+    with backlog.queue(5000), pytest.raises(Refusal, match="it would hold 5001 bytes, and at most 1000 may wait"):
         backlog.hold(1, 0)
     backlog.release(5000)
     assert backlog.held == 0
