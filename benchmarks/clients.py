@@ -89,8 +89,8 @@ async def connect() -> Any:
 async def exchange(session: aiohttp.ClientSession, url: str, number: int, body: bytes, again: bool) -> Exchange:
     """Send one body; with ``again``, after each 429 once more, when its Retry-After tells."""
     one = Exchange(number, time.perf_counter())
+    pause = 0.0
     while True:
-        pause = None
         try:
             async with session.post(url, data=body) as response:
                 one.status, one.body = response.status, await response.read()
@@ -101,7 +101,7 @@ async def exchange(session: aiohttp.ClientSession, url: str, number: int, body: 
             one.seconds = time.perf_counter() - one.sent
             return one
         one.refused += 1
-        await asyncio.sleep(pause or 1.0)
+        await asyncio.sleep(pause)
 
 
 async def ask_in_turn(url: str, bodies: Sequence[bytes], clients: int) -> Run:

@@ -86,7 +86,10 @@ def main(
     bundle: Annotated[Path, typer.Option(help="The bundle to serve.")] = DEFAULT_BUNDLE,
     seed: Annotated[int, typer.Option(help="Of the requests.")] = 13,
 ) -> None:
-    """Fuzz the service and the library."""
+    """Fuzz the service and the library.
+
+    Example: python benchmarks/fuzz.py --cases 10000
+    """
     failed = False
     if cases:
         with serve(bundle) as server:

@@ -62,8 +62,8 @@ def _check_cores(bundle: Path, bodies: Sequence[bytes], cores: Sequence[int], bo
             asyncio.run(ask_in_turn(f"{server.url}/classify", bodies[:8], 4))
             run = asyncio.run(ask_in_turn(f"{server.url}/classify", bodies, CLIENTS))
             figures = [f"{run.rate:.2f}", *(f"{time:.0f}" for time in run.centiles()), str(run.refused)]
-            table.add_row(str(one.workers), str(one.threads), *figures, f"{server.memory():.0f}")
             rates[one], memory[one] = run.rate, server.memory()
+            table.add_row(str(one.workers), str(one.threads), *figures, f"{memory[one]:.0f}")
     CONSOLE.print(table)
     default = rates[Layout(1, len(cores))]
     bounds.at_least(

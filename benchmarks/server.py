@@ -107,5 +107,6 @@ def wait_until_ready(url: str, process: subprocess.Popen[bytes], seconds: float 
             if httpx.get(f"{url}/readyz").status_code == 200:
                 return
         except httpx.TransportError:
-            time.sleep(0.02)
+            pass
+        time.sleep(0.02)
     raise SystemExit(f"the server was not ready within {seconds:g} s")

@@ -43,7 +43,10 @@ def main(
     bundle: Annotated[Path, typer.Option(help="The bundle to serve.")] = DEFAULT_BUNDLE,
     requests: Annotated[int, typer.Option(min=10, help="Seed articles to send.")] = 50,
 ) -> None:
-    """Measure the service."""
+    """Measure the service.
+
+    Example: python benchmarks/service.py --requests 50
+    """
     text = SEED.read_text(encoding="utf-8")
     with serve(bundle) as server, httpx.Client(base_url=server.url, timeout=30) as client:
         over_http = time_calls(lambda: client.post("/classify", json={"text": text}).raise_for_status(), requests)

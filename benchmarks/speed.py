@@ -25,7 +25,7 @@ from typing import Annotated, Any
 import typer
 from articles import Article, load_articles
 from bounds import CONSOLE, Bounds
-from clients import Run, ask_at_rate, ask_in_turn
+from clients import Exchange, Run, ask_at_rate, ask_in_turn
 from pairs import make_pipeline, time_pairs
 from rich.table import Table
 from server import DEFAULT_BUNDLE, Server, serve
@@ -83,7 +83,7 @@ def over_http(server: Server, articles: Sequence[Article]) -> list[Row]:
     rows = []
     for clients in CLIENTS:
         run = asyncio.run(ask_in_turn(f"{server.url}/classify", bodies, clients))
-        labels = [_labels(json.loads(one.body)) for one in run.exchanges]
+        labels = [_labels(_parse(one)) for one in run.exchanges]
         rows.append(Row(f"(d) HTTP, {clients} client(s)", run.rate, run.centiles(), _tell(run), labels))
     return [*rows, _over_batch(server, articles)]
 
@@ -93,8 +93,13 @@ def _over_batch(server: Server, articles: Sequence[Article]) -> Row:
     bodies = [json.dumps({"documents": [one.fields for one in part]}).encode() for part in parts]
     # Two clients, so that a batch is on its way while another is worked on.
     run = asyncio.run(ask_in_turn(f"{server.url}/classify/batch", bodies, 2))
-    labels = [_labels(one) for done in run.exchanges for one in json.loads(done.body).get("results", [])]
+    labels = [_labels(one) for done in run.exchanges for one in _parse(done).get("results", [])]
     return Row(f"(e) batches of {MAX_DOCUMENTS}", len(labels) / run.seconds, None, _tell(run), labels)
+
+
+def _parse(one: Exchange) -> Any:
+    """An answer's JSON; empty where none came."""
+    return json.loads(one.body or b"{}")
 
 
 def _labels(answer: Any) -> list[str]:
@@ -175,7 +180,10 @@ def main(
     sample: Annotated[int, typer.Option(min=1, help="Articles for the pipeline of (a), which is slow.")] = 20,
     bundle: Annotated[Path, typer.Option(help="The bundle to serve.")] = DEFAULT_BUNDLE,
 ) -> None:
-    """Measure every way from an article to its labels."""
+    """Measure every way from an article to its labels.
+
+    Example: python benchmarks/speed.py --articles 200
+    """
     some, bounds, started = load_articles(articles), Bounds(), time.perf_counter()
     words = statistics.mean(len(one.text.split()) for one in some)
     cores = len(os.sched_getaffinity(0))

@@ -51,7 +51,7 @@ class Backlog:
             Refusal: with 429, if what is queued takes longer than ``max_wait``.
         """
         if self.wait > self._limits.max_wait:
-            self._refuse()
+            self._refuse(f"{self.wait:.1f} s of work wait, and at most {self._limits.max_wait:g} s may")
 
     def hold(self, more: int, own: int) -> None:
         """Take in ``more`` bytes of a body of which ``own`` were taken in before.
@@ -60,7 +60,7 @@ class Backlog:
             Refusal: with 429, if there is no room for them beside other bodies.
         """
         if self.held > own and self.held + more > self._limits.max_pending:
-            self._refuse()
+            self._refuse(f"it would hold {self.held + more} bytes, and at most {self._limits.max_pending} may wait")
         self.held += more
 
     def release(self, size: int) -> None:
@@ -86,17 +86,26 @@ class Backlog:
                 self._since = time.monotonic()
             del self._queue[number]
 
-    def learn(self, number: int) -> None:
-        """Take a body that was worked on to its end into the pace, if it was its turn."""
-        if self._is_next(number):
-            self._seconds = _MEMORY * self._seconds + time.monotonic() - self._since
-            self._bytes = _MEMORY * self._bytes + self._queue[number]
+    def learn(self, number: int, *, cut: bool = False) -> None:
+        """Take a body that was worked on into the pace, if it was its turn.
+
+        Args:
+            cut: the deadline ended the work early: all it can tell is that the pace is slower than was thought.
+        """
+        if not self._is_next(number):
+            return
+        seconds, size = time.monotonic() - self._since, self._queue[number]
+        if cut and seconds * self._bytes <= self._seconds * size:
+            return
+        self._seconds = _MEMORY * self._seconds + seconds
+        self._bytes = _MEMORY * self._bytes + size
 
     def _is_next(self, number: int) -> bool:
         """Whether all before it are done: what is refused unread leaves out of turn, while another is in work."""
         return next(iter(self._queue)) == number
 
-    def _refuse(self) -> None:
+    def _refuse(self, why: str) -> None:
         # Half of the wait allowed is left then, so that the handler never stands idle; nothing works past the deadline.
         after = min(max(1, math.ceil(self.wait - self._limits.max_wait / 2)), math.ceil(self._limits.deadline))
-        raise Refusal(429, f"the queue is full; try again in {after} s", headers={"Retry-After": str(after)})
+        told = f"the queue is full: {why}; try again in {after} s"
+        raise Refusal(429, told, headers={"Retry-After": str(after)})

@@ -20,7 +20,7 @@ from serving.keys import CHALLENGE, OPEN, KeyRing, shown_key
 from serving.logs import Served, log_request
 from serving.metrics import Metrics
 from serving.refusals import Answer, Refusal
-from serving.settings import Limits
+from serving.settings import GRACE, Limits
 from stance.deadline import Deadline
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ DEADLINE: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
 GUARDED = ("/classify", "/classify/batch")
 _KNOWN = (*GUARDED, "/livez", "/readyz", "/healthz", "/metrics", "/docs", "/docs.json", "/schema.json", "/version")
 _GETS = ("/metrics", "/version")
-#: Seconds past the deadline after which the gate answers in the handler's place.
-_GRACE = 5.0
+#: What the model has worked on, to its end or to its deadline.
+_WORKED_ON = (200, 504)
 
 
 class Gate:
@@ -114,9 +114,10 @@ class Gate:
             with self._metrics.track():
                 await self._read(scope, receive, body)
                 with self._backlog.queue(len(body)) as number:
+                    last = time.monotonic() + self._limits.deadline
                     await self._handle(scope, receive, bytes(body), answer)
-                    if answer.status == 200:
-                        self._backlog.learn(number)
+                    if answer.status in _WORKED_ON:
+                        self._backlog.learn(number, cut=time.monotonic() > last)
         finally:
             self._backlog.release(len(body))
             self._metrics.let_go(len(body))
@@ -139,7 +140,7 @@ class Gate:
         DEADLINE.reset(token)
         watcher = asyncio.ensure_future(watch(receive, let_go))
         try:
-            done, _ = await asyncio.wait({handler}, timeout=self._limits.deadline + _GRACE)
+            done, _ = await asyncio.wait({handler}, timeout=self._limits.deadline + GRACE)
             if not done:
                 await answer.refuse(504, f"not done within {self._limits.deadline:g} s; send less text at once", {})
             await handler

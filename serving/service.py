@@ -67,7 +67,7 @@ look_often()
 
 
 @bentoml.service(
-    name="stance", workers=worker_count(), traffic={"timeout": _LIMITS.longest_answer + 5}, metrics={"enabled": False}
+    name="stance", workers=worker_count(), traffic={"timeout": _LIMITS.longest_answer + 1}, metrics={"enabled": False}
 )
 class StanceService:
     """Actors' stances toward a peace process."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parent.parent
+#: Seconds past the deadline after which the gate answers in the handler's place.
+GRACE = 5.0
 
 
 def bundle_folder() -> Path:
@@ -66,7 +68,7 @@ class Limits:
         BentoML keeps some kilobytes of every request, answered or not, until its own time limit has passed: that limit
         must be little longer than this.
         """
-        return self.body_timeout + self.deadline
+        return self.body_timeout + self.deadline + GRACE
 
     @classmethod
     def from_environment(cls) -> Limits:

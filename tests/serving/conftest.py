@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
+import psutil
 import pytest
 
 if TYPE_CHECKING:
@@ -55,6 +56,18 @@ def start_server(log: Path | None = None, **environment: str) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def serve_released() -> Callable[..., AbstractContextManager[str]]:
     return start_server
+
+
+@pytest.fixture(scope="session")
+def find_server() -> Callable[[str], psutil.Process]:
+    """Finds the process of a server of ``serve_released`` by its address; its workers are its children."""
+
+    def find(url: str) -> psutil.Process:
+        running = [one for one in psutil.Process().children() if one.status() != psutil.STATUS_ZOMBIE]
+        (found,) = [one for one in running if one.cmdline()[-2:] == ["--port", url.rpartition(":")[2]]]
+        return found
+
+    return find
 
 
 @pytest.fixture(scope="session")

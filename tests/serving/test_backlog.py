@@ -8,9 +8,10 @@ from contextlib import ExitStack
 
 import pytest
 
+from serving import settings
 from serving.backlog import Backlog
 from serving.refusals import Refusal
-from serving.settings import Limits, cores, session_threads, worker_count
+from serving.settings import Limits, session_threads, worker_count
 
 
 @pytest.fixture
@@ -72,12 +73,26 @@ def test_what_is_refused_out_of_turn_tells_nothing_of_the_pace(tick: Callable[[f
         assert backlog.wait == pytest.approx(0.1, rel=0.05)
 
 
+@pytest.mark.parametrize(("seconds", "wait"), [(0.5, 1.0), (8.0, 1.7)])
+def test_what_the_deadline_cut_short_makes_the_pace_no_faster(
+    tick: Callable[[float], None], seconds: float, wait: float
+) -> None:
+    backlog = Backlog(Limits(max_wait=1000))
+    for _ in range(50):
+        work(backlog, 9700, 1.0, tick)
+    with backlog.queue(9700) as number:
+        tick(seconds)
+        backlog.learn(number, cut=True)
+    with backlog.queue(9700):
+        assert backlog.wait == pytest.approx(wait, rel=0.02)
+
+
 def test_behind_too_much_work_a_request_is_told_when_to_come_again(tick: Callable[[float], None]) -> None:
     backlog = Backlog(Limits(max_wait=2))
     for _ in range(50):
         work(backlog, 10_000, 1.0, tick)
     with backlog.queue(80_000):
-        with pytest.raises(Refusal, match="try again in 7 s") as caught:
+        with pytest.raises(Refusal, match="of work wait, and at most 2 s may; try again in 7 s") as caught:
             backlog.admit()
         assert caught.value.status == 429
         assert caught.value.headers == {"Retry-After": "7"}
@@ -90,7 +105,7 @@ def test_a_large_body_is_let_in_where_nothing_waits(tick: Callable[[float], None
     backlog = Backlog(Limits(max_wait=0.1, max_pending=1000))
     for own in range(0, 5000, 500):
         backlog.hold(500, own)
-    with backlog.queue(5000), pytest.raises(Refusal, match="the queue is full"):
+    with backlog.queue(5000), pytest.raises(Refusal, match="it would hold 5001 bytes, and at most 1000 may wait"):
         backlog.hold(1, 0)
     backlog.release(5000)
     assert backlog.held == 0
@@ -102,12 +117,18 @@ def test_bodies_that_have_not_arrived_do_not_block_others(tick: Callable[[float]
     backlog.admit()
 
 
-@pytest.mark.parametrize(("workers", "threads"), [("1", "0"), ("2", "0"), ("1", "64"), ("64", "64"), ("1", "1")])
-def test_never_more_threads_than_cores(monkeypatch: pytest.MonkeyPatch, workers: str, threads: str) -> None:
+@pytest.mark.parametrize(
+    ("workers", "threads", "of_each"),
+    [("1", "0", 8), ("2", "0", 4), ("3", "0", 2), ("1", "64", 8), ("64", "64", 1), ("2", "3", 3), ("1", "1", 1)],
+)
+def test_never_more_threads_than_cores(
+    monkeypatch: pytest.MonkeyPatch, workers: str, threads: str, of_each: int
+) -> None:
+    monkeypatch.setattr(settings, "cores", lambda: 8)
     monkeypatch.setenv("STANCE_WORKERS", workers)
     monkeypatch.setenv("STANCE_THREADS", threads)
     assert worker_count() == int(workers)
-    assert session_threads() == 1 or session_threads() * worker_count() <= cores()
+    assert session_threads() == of_each
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "two", "1.5"])

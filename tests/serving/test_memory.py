@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 
 import httpx
 import psutil
+import pytest
 
 from serving.settings import Limits
 
@@ -16,15 +17,10 @@ REQUESTS = 3000
 LEFT = 4
 
 
-def _measure(url: str) -> float:
-    """MiB (PSS) of the server at ``url`` and its workers."""
-    port = url.rpartition(":")[2]
-    (parent,) = [one for one in psutil.Process().children() if one.cmdline()[-2:] == ["--port", port]]
-    return sum(one.memory_full_info().pss for one in (parent, *parent.children(recursive=True))) / 2**20
-
-
+@pytest.mark.slow
 def test_answered_requests_leave_nothing_behind(
     serve_released: Callable[..., AbstractContextManager[str]],
+    find_server: Callable[[str], psutil.Process],
 ) -> None:
     limits = Limits(deadline=1, body_timeout=1)
     environment = {"STANCE_DEADLINE": str(limits.deadline), "STANCE_BODY_TIMEOUT": str(limits.body_timeout)}
@@ -33,6 +29,8 @@ def test_answered_requests_leave_nothing_behind(
         for _ in range(2):
             for _ in range(REQUESTS):
                 assert client.get("/livez").status_code == 200
-            time.sleep(limits.longest_answer + 6)
-            sizes.append(_measure(url))
+            time.sleep(limits.longest_answer + 2)
+            parent = find_server(url)
+            family = (parent, *parent.children(recursive=True))
+            sizes.append(sum(one.memory_full_info().pss for one in family) / 2**20)
     assert sizes[1] - sizes[0] < LEFT, f"{sizes[1] - sizes[0]:.1f} MiB were left by {REQUESTS} requests"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -10,27 +12,51 @@ from pathlib import Path
 import httpx
 import psutil
 
-SECONDS = 10
+from serving.supervisor import CHECK_SECONDS
+
+#: Seconds that workers may take to be there; a busy machine is slow, not wrong.
+PATIENCE = 60
 
 
-def _find_workers(url: str) -> list[psutil.Process]:
-    """The processes of the server at ``url`` that hold the model."""
-    port = url.rpartition(":")[2]
-    (parent,) = [one for one in psutil.Process().children() if one.cmdline()[-2:] == ["--port", port]]
-    maps = {one: Path("/proc", str(one.pid), "maps") for one in parent.children(recursive=True)}
-    return [one for one, path in maps.items() if path.exists() and b"onnxruntime" in path.read_bytes()]
+def _hold_model(process: psutil.Process) -> bool:
+    try:
+        return b"onnxruntime" in Path("/proc", str(process.pid), "maps").read_bytes()
+    except OSError:
+        return False
 
 
-def test_a_killed_worker_is_replaced(serve_released: Callable[..., AbstractContextManager[str]]) -> None:
+def _wait_for(workers: int, server: psutil.Process) -> set[psutil.Process]:
+    """The workers, once there are so many that hold the model."""
+    last = time.monotonic() + PATIENCE
+    while time.monotonic() < last:
+        found = set(filter(_hold_model, server.children(recursive=True)))
+        if len(found) == workers:
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"there were never {workers} workers within {PATIENCE} s")
+
+
+def test_a_killed_worker_is_replaced(
+    serve_released: Callable[..., AbstractContextManager[str]], find_server: Callable[[str], psutil.Process]
+) -> None:
     body = {"text": "Turkey said it would attend the Sochi congress.", "process": "sochi"}
-    with serve_released() as url:
-        (worker,) = _find_workers(url)
-        worker.kill()
-        killed, status = time.monotonic(), 0
-        while status != 200 and time.monotonic() - killed < SECONDS:
-            try:
-                status = httpx.post(f"{url}/classify", json=body, timeout=SECONDS).status_code
-            except httpx.TransportError:
-                time.sleep(0.1)
-        assert status == 200, f"no answer within {SECONDS} s of the kill"
-        assert worker not in _find_workers(url)
+    with serve_released(STANCE_WORKERS="2") as url:
+        server = find_server(url)
+        killed, other = _wait_for(2, server)
+        killed.kill()
+        _, alive = psutil.wait_procs([killed], timeout=PATIENCE)
+        assert not alive
+        there = _wait_for(2, server)
+        assert other in there
+        assert killed not in there
+        assert httpx.post(f"{url}/classify", json=body, timeout=PATIENCE).status_code == 200
+
+
+def test_workers_are_looked_after_every_second() -> None:
+    code = (
+        "from serving.supervisor import look_often; look_often()\n"
+        "from bentoml._internal.utils.circus import create_standalone_arbiter\n"
+        "print(create_standalone_arbiter([]).check_delay)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=PATIENCE)
+    assert float(done.stdout) == CHECK_SECONDS < 10
