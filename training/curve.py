@@ -15,7 +15,7 @@ import stance
 from stance.bundle import save_json
 from stance.errors import StanceError
 from training.config import TrainingConfig
-from training.corpus import Located
+from training.corpus import Located, corpus_digest
 from training.data import Data
 from training.evaluate import Interval
 from training.finetune import sample_records
@@ -120,7 +120,7 @@ def _stamp(data: Data, held_out: Mapping[str, Sequence[Located]], config: Traini
     return {
         "config": {**asdict(config), "max_records": 0},
         "corpus_digest": data.digest,
-        "held_out": {name: len(located) for name, located in held_out.items()},
+        "held_out": {name: corpus_digest(located) for name, located in held_out.items()},
         "package_version": stance.__version__,
     }
 

@@ -150,7 +150,7 @@ def bootstrap_macro_f1(groups: Sequence[str], y_true: NDArray[np.int64], y_pred:
 
 
 def _macro_f1_of(confusion: NDArray[np.int64]) -> float:
-    """Macro-F1 of a confusion matrix: what :func:`macro_f1` gives, a hundred times as fast."""
+    """Macro-F1 of a confusion matrix: what :func:`macro_f1` gives, without its checks."""
     given = confusion.sum(axis=0) + confusion.sum(axis=1)
     return float((2 * confusion.diagonal() / np.maximum(given, 1)).mean())
 

@@ -80,11 +80,11 @@ def export_model(
     """
     with tempfile.TemporaryDirectory() as folder:
         fp32, int8 = Path(folder) / "fp32.onnx", Path(folder) / "int8.onnx"
-        evened = Path(folder) / "evened.onnx"
+        smoothed = Path(folder) / "smoothed.onnx"
         model.set_attn_implementation("eager")
         _export_fp32(model.cpu().eval(), fp32)
-        _export_fp32(smooth(model, lambda one: _run_all(one, encode, located[:SMOOTHING_RECORDS])).eval(), evened)
-        quantize(evened, int8)
+        _export_fp32(smooth(model, lambda one: _run_all(one, encode, located[:SMOOTHING_RECORDS])).eval(), smoothed)
+        quantize(smoothed, int8)
         graphs = fp32.read_bytes(), int8.read_bytes()
     engines = [TransformerEngine(graph, encoder, layout) for graph in graphs]
     parity = _compare(model, engines, layout, encode, located)

@@ -98,6 +98,8 @@ def _parse(line: str) -> Sentence:
     for span, one in zip(mentions, targets, strict=True):
         if text[span.start : span.end] != one["mention"]:
             raise ValueError(f"mention {one['mention']!r} does not stand at {span.start} to {span.end}")
+        if one["polarity"] not in _IDS:
+            raise ValueError(f"polarity {one['polarity']!r} is none; allowed are {', '.join(map(str, _IDS))}")
     if not targets:
         raise ValueError("no target")
     return Sentence(text, mentions, tuple(_IDS[one["polarity"]] for one in targets))

@@ -54,12 +54,9 @@ def finetune_step(data: Data, config: TrainingConfig, folder: Path, *, resume: b
     Args:
         folder: of this seed; a run of other settings or data in it is refused.
     """
-    stamp = {"config": asdict(config), "corpus_digest": data.digest, "package_version": stance.__version__}
     stamp_file, done_file = folder / "run.json", folder / "done.json"
-    if resume and stamp_file.exists() and json.loads(stamp_file.read_text()) != stamp:
-        raise StanceError(
-            f"{stamp_file}: made with other settings or data; run under another --name, or without --resume"
-        )
+    if resume:
+        check_resumable(data, config, folder)
     if resume and done_file.exists():
         done = json.loads(done_file.read_text())
         log.info("fine-tuning was done already: %s", folder)
@@ -67,7 +64,7 @@ def finetune_step(data: Data, config: TrainingConfig, folder: Path, *, resume: b
     if not (resume and stamp_file.exists()):
         shutil.rmtree(folder, ignore_errors=True)  # what another run left must not be taken up by a later --resume
     folder.mkdir(parents=True, exist_ok=True)
-    save_json(stamp_file, stamp)
+    save_json(stamp_file, _stamp(data, config))
     started = time.monotonic()
     trainer = finetune(
         data.splits["train"],
@@ -83,6 +80,21 @@ def finetune_step(data: Data, config: TrainingConfig, folder: Path, *, resume: b
     trained = Trained(folder / "model", time.monotonic() - started, trainer.state.log_history)
     save_json(done_file, {"seconds": trained.seconds, "history": trained.history})
     return trained
+
+
+def check_resumable(data: Data, config: TrainingConfig, folder: Path) -> None:
+    """Check that what an earlier run left in ``folder``, if anything, can be taken up.
+
+    Raises:
+        StanceError: if it was made with other settings or data.
+    """
+    file = folder / "run.json"
+    if file.exists() and json.loads(file.read_text()) != _stamp(data, config):
+        raise StanceError(f"{file}: made with other settings or data; run under another --name, or without --resume")
+
+
+def _stamp(data: Data, config: TrainingConfig) -> dict[str, Any]:
+    return {"config": asdict(config), "corpus_digest": data.digest, "package_version": stance.__version__}
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ class _Smoothed(nn.Module):
 
 
 def smooth(model: nn.Module, run: Callable[[nn.Module], object]) -> nn.Module:
-    """A copy of the model that computes the same, with evener activations.
+    """A copy of the model that computes the same, with smoother activations.
 
     Args:
         run: runs the model it is given on the texts that show how large its activations get.
@@ -96,7 +96,7 @@ def quantize(source: Path, target: Path) -> None:
         per_channel=True,
         weight_type=QuantType.QInt8,
         op_types_to_quantize=["MatMul", "Gemm"],
-        nodes_to_exclude=_find_contractions(onnx.load(str(source)).graph)[:FP32_BLOCKS],
+        nodes_to_exclude=_find_down_projections(onnx.load(str(source)).graph)[:FP32_BLOCKS],
         extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
     )
     graph = onnx.load(str(target))
@@ -105,7 +105,7 @@ def quantize(source: Path, target: Path) -> None:
     onnx.save(graph, str(target))
 
 
-def _find_contractions(graph: onnx.GraphProto) -> list[str]:
+def _find_down_projections(graph: onnx.GraphProto) -> list[str]:
     """The nodes, in order, that multiply by a matrix with fewer columns than rows, the output layer not among them."""
     shapes = {one.name: tuple(one.dims) for one in graph.initializer}
     outputs = {one.name for one in graph.output}

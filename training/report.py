@@ -13,6 +13,7 @@ from sklearn.metrics import ConfusionMatrixDisplay
 from stance.bundle import CARD
 from stance.schema import LABELS
 from training.evaluate import Interval, Scores
+from training.selective import at_fifths
 
 matplotlib.use("Agg")
 from matplotlib.figure import Figure
@@ -137,7 +138,7 @@ def save_card(folder: Path, *, name: str, scores: Scores, metrics: Mapping[str, 
 def _format_coverage(scores: Scores) -> str:
     return ", ".join(
         f"{100 * accuracy:.1f} on the surest {100 * coverage:.0f}%"
-        for coverage, accuracy in scores.accuracy_by_coverage[3::4]
+        for coverage, accuracy in at_fifths(scores.accuracy_by_coverage)
     )
 
 

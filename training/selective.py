@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,12 @@ def accuracy_by_coverage(confidence: NDArray[Any], right: NDArray[Any]) -> list[
     coverage, accuracy = _cuts(confidence, right)
     kept = sorted({int(np.searchsorted(coverage, share - 1e-9)) for share in _COVERAGES if len(coverage)})
     return [(float(coverage[place]), float(accuracy[place])) for place in kept]
+
+
+def at_fifths(curve: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The points of a curve nearest to each fifth of the cases, for telling it in a line; all cases among them."""
+    nearest = [min(curve, key=lambda point: abs(point[0] - fifth / 5)) for fifth in range(1, 6) if curve]
+    return list(dict.fromkeys(nearest))
 
 
 def coverage_at(wanted: float, confidence: NDArray[Any], right: NDArray[Any]) -> float:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from stance.bundle import save_json
 from stance.errors import StanceError
 from training.config import TrainingConfig
 from training.curve import CURVE, measure_curve, summarise_curve
@@ -34,3 +36,18 @@ def test_the_curve_goes_on_where_it_was(small_corpus: Path, tiny_backbone: Path,
     )
     with pytest.raises(StanceError, match="made with other settings or data"):
         measure([100], 1, TrainingConfig(backbone=str(tiny_backbone), epochs=2.0, key_size=8, max_length=128))
+
+
+def test_a_curve_on_other_labels_is_not_gone_on_with(small_corpus: Path, tmp_path: Path) -> None:
+    data = load_data([small_corpus])
+    first, *others = data.splits["dev"]
+    actor = first.record.actors[0]
+    label = "support" if actor.label == "none" else "none"
+    relabelled = [actor.model_copy(update={"label": label}), *first.record.actors[1:]]
+    changed = replace(first, record=first.record.model_copy(update={"actors": relabelled}))
+    nothing = {"config": TrainingConfig(), "percents": [], "seeds": 1, "folder": tmp_path}
+    curve = measure_curve(data, {"gold dev": [first, *others]}, **nothing)
+    save_json(tmp_path / CURVE, curve)
+    assert measure_curve(data, {"gold dev": [first, *others]}, **nothing) == curve
+    with pytest.raises(StanceError, match="made with other settings or data"):
+        measure_curve(data, {"gold dev": [changed, *others]}, **nothing)

@@ -58,6 +58,7 @@ def test_faults_are_told_by_line(tmp_path: Path) -> None:
     with pytest.raises(CorpusError) as told:
         load_sentences(tmp_path / "train.jsonl")
     assert [fault.split(": ")[0].rsplit(":", 1)[1] for fault in told.value.faults] == ["1", "2", "3"]
+    assert "polarity 5.0 is none; allowed are 2.0, 4.0, 6.0" in told.value.faults[0]
     with pytest.raises(CorpusError, match="does not exist; give the folder of NewsMTSC"):
         load_sentences(tmp_path / "none.jsonl")
 

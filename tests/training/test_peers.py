@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stance.errors import StanceError
 from stance.schema import LABELS, Span
 from training.backbone import load_tokenizer
 from training.config import TrainingConfig
@@ -82,6 +83,17 @@ def test_the_pair_encoder_learns_its_training_data(data: Data, make: CaseMaker, 
     fitted = PairEncoder(make, config, 80).fit(few, progress=False)
     assert (fitted.predict(few) == label_ids(few)).mean() > 0.8
     assert fitted.predict([]).shape == (0,)
+
+
+def test_what_cannot_be_taken_up_is_told_before_anything_is_trained(
+    data: Data, tiny_backbone: Path, tmp_path: Path
+) -> None:
+    ours = TrainingConfig(backbone=str(tiny_backbone))
+    (tmp_path / f"seed-{ours.seed}").mkdir()
+    (tmp_path / f"seed-{ours.seed}" / "run.json").write_text("{}")
+    with pytest.raises(StanceError, match="made with other settings or data"):
+        compare_peers(data, data.splits["test"], PeerSettings(ours), runs=tmp_path, on="test", progress=False)
+    assert not (tmp_path / "peers.json").exists()
 
 
 @pytest.mark.slow

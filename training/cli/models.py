@@ -120,6 +120,7 @@ def evaluate(
     from stance.bundle import load_bundle
     from training.data import load_data
     from training.evaluate import score
+    from training.selective import at_fifths
 
     if on not in SPLITS:
         raise typer.BadParameter(f"{on!r} is no split; allowed are {', '.join(SPLITS)}", param_hint="--on")
@@ -135,9 +136,8 @@ def evaluate(
     _print_rows({str(bundle): {key: asdict(one) for key, one in scores.macro_f1.items()}}, split=on)
     for key in ("accuracy", "evidence_f1", "ece", "coverage", "set_size", "found_recall", "found_precision", "pair_f1"):
         console.print(f"{key:16} {getattr(scores, key):.3f}")
-    answered = "  ".join(
-        f"{accuracy:.3f} on {coverage:.0%}" for coverage, accuracy in scores.accuracy_by_coverage[3::4]
-    )
+    surest = at_fifths(scores.accuracy_by_coverage)
+    answered = "  ".join(f"{accuracy:.3f} on {coverage:.0%}" for coverage, accuracy in surest)
     console.print(f"{'surest cases':16} {answered}", highlight=False)
     console.print(f"{'coverage_at_95':16} {scores.coverage_at_95:.3f}")
 

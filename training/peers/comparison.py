@@ -25,6 +25,7 @@ from training.peers.few_shot import fit_setfit, predict_setfit
 from training.peers.fitted import Fitted, measure, timed
 from training.peers.ours import bundle_engine, fit_ours
 from training.peers.pairs import PairEncoder
+from training.pipeline import check_resumable
 
 log = logging.getLogger("train")
 
@@ -69,8 +70,14 @@ def compare_peers(
 
     Returns:
         What ``peers.json`` holds.
+
+    Raises:
+        StanceError: if a fine-tuning with other settings or data lies in ``runs``.
+        ExtraMissing: without the package ``setfit``.
     """
-    train = sample_records(data.splits["train"], settings.ours)
+    config = settings.ours
+    check_resumable(data, config, runs / f"seed-{config.seed}")  # before hours are spent on the other peers
+    train = sample_records(data.splits["train"], config)
     result: dict[str, Any] = {
         "on": on,
         "held_out": {"records": len(held_out), "actors": len(clear_actors(held_out))},

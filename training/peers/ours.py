@@ -18,7 +18,7 @@ from training.batches import RecordEncoder
 from training.config import TrainingConfig
 from training.corpus import Located
 from training.data import Data
-from training.export import export_model
+from training.export import SMOOTHING_RECORDS, export_model
 from training.held_out import predict_ids
 from training.peers.fitted import Fitted
 from training.pipeline import Trained, finetune_step
@@ -35,7 +35,8 @@ def bundle_trained(data: Data, config: TrainingConfig, trained: Trained) -> tupl
     layout = HeadLayout(config.key_size)
     encode = RecordEncoder(encoder, data.lexicon, data.known, config)
     model = AutoModelForTokenClassification.from_pretrained(trained.folder)
-    *graphs, _ = export_model(model, encoder, layout, encode, data.splits["dev"][:20], min_agreement=0.0)
+    some = data.splits["dev"][:SMOOTHING_RECORDS]
+    *graphs, _ = export_model(model, encoder, layout, encode, some, min_agreement=0.0)
     fp32, int8 = (
         bundle_engine(data, TransformerEngine(graph, encoder, layout), name)
         for graph, name in zip(graphs, ("fp32", "int8"), strict=True)
