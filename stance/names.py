@@ -48,7 +48,7 @@ NOT_ALONE = frozenset(
 #: Nouns at whose end a tagged stretch is an event or a paper, no actor.
 NO_ACTORS = frozenset(
     """
-    war conflict crisis talks congress conference summit negotiations process peace accord accords agreement statement
+    civil war conflict crisis talks congress conference summit negotiations process peace accord accords agreement statement
     resolution constitution dialogue referendum election elections offensive operation ceasefire truce plan
     """.split()
 )
