@@ -48,8 +48,8 @@ NOT_ALONE = frozenset(
 #: Nouns at whose end a tagged stretch is an event or a paper, no actor.
 NO_ACTORS = frozenset(
     """
-    civil war conflict crisis talks congress conference summit negotiations process peace accord accords agreement statement
-    resolution constitution dialogue referendum election elections offensive operation ceasefire truce plan
+    civil war conflict crisis talks congress conference summit negotiations process peace accord accords agreement
+    statement resolution constitution dialogue referendum election elections offensive operation ceasefire truce plan
     """.split()
 )
 #: Words that stand before a person's surname without being part of the name.
