@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -26,11 +27,13 @@ def test_answered_requests_leave_nothing_behind(
     environment = {"STANCE_DEADLINE": str(limits.deadline), "STANCE_BODY_TIMEOUT": str(limits.body_timeout)}
     sizes = []
     with serve_released(**environment) as url, httpx.Client(base_url=url) as client:
-        for _ in range(2):
+        for _ in range(3):
             for _ in range(REQUESTS):
                 assert client.get("/livez").status_code == 200
             time.sleep(limits.longest_answer + 2)
             parent = find_server(url)
             family = (parent, *parent.children(recursive=True))
             sizes.append(sum(one.memory_full_info().pss for one in family) / 2**20)
-    assert sizes[1] - sizes[0] < LEFT, f"{sizes[1] - sizes[0]:.1f} MiB were left by {REQUESTS} requests"
+    # A heap may grow once, where more requests were alive at a time; what is held on to grows every time.
+    left = min(later - earlier for earlier, later in itertools.pairwise(sizes))
+    assert left < LEFT, f"{left:.1f} MiB were left by {REQUESTS} requests"

@@ -21,6 +21,7 @@ FILES = [
     "MODEL_CARD.md",
     "confusion_matrix.png",
     "reliability.png",
+    "accuracy_by_coverage.png",
     "learning_curve.png",
 ]
 

@@ -43,7 +43,7 @@ def test_a_curve_on_other_labels_is_not_gone_on_with(small_corpus: Path, tmp_pat
     first, *others = data.splits["dev"]
     actor = first.record.actors[0]
     label = "support" if actor.label == "none" else "none"
-    relabelled = [actor.model_copy(update={"label": label}), *first.record.actors[1:]]
+    relabelled = (actor.model_copy(update={"label": label}), *first.record.actors[1:])
     changed = replace(first, record=first.record.model_copy(update={"actors": relabelled}))
     nothing = {"config": TrainingConfig(), "percents": [], "seeds": 1, "folder": tmp_path}
     curve = measure_curve(data, {"gold dev": [first, *others]}, **nothing)
