@@ -20,6 +20,8 @@ from stance.text import find_sentences
 
 IntArray = NDArray[np.int64]
 
+#: What opens a text and what closes each part of it: BERT's tokens, MPNet's and RoBERTa's.
+_DELIMITERS = (("[CLS]", "[SEP]"), ("<s>", "</s>"))
 _SURROGATE = re.compile("[\ud800-\udfff]")
 #: A process name may take up at most this share of a window.
 _MAX_PROCESS_SHARE = 0.5
@@ -69,6 +71,15 @@ class Encoding:
         return first, max(first, last)
 
 
+def _find_delimiters(tokenizer: Tokenizer) -> tuple[int, int]:
+    for pair in _DELIMITERS:
+        cls, sep = map(tokenizer.token_to_id, pair)
+        if cls is not None and sep is not None:
+            return cls, sep
+    wanted = " or ".join(map(" and ".join, _DELIMITERS))
+    raise ValueError(f"the tokenizer has no tokens that open and close a text; expected {wanted}")
+
+
 class Encoder:
     """Turns a text into windows of at most ``max_length`` tokens.
 
@@ -84,10 +95,7 @@ class Encoder:
         self._tokenizer = tokenizer
         self.max_length = max_length
         self.context = context
-        cls, sep = tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")
-        if cls is None or sep is None:
-            raise ValueError("the tokenizer has no [CLS] or no [SEP] token; only BERT-style tokenizers are supported")
-        self._cls, self._sep = cls, sep
+        self._cls, self._sep = _find_delimiters(tokenizer)
 
     def encode(self, text: str, process: Process) -> Encoding:
         """Encode a text toward a process.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from stance.names import surname
 from stance.schema import Span
-from stance.text import find_words
+from stance.text import find_sentences, find_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,25 @@ def swap_names(passage: Passage, pool: NamePool, rate: float, rng: random.Random
         if rng.random() < rate:
             edits += _rename(passage.text, spans, pool, rng)
     return apply_edits(passage, edits) if edits else passage
+
+
+def drop_sentences(passage: Passage, share: float, rng: random.Random) -> Passage:
+    """Leave out each sentence with probability ``share``, with the mentions and the evidence that touch it.
+
+    At least one sentence stays. Labels do not hold for what comes out.
+    """
+    sentences = find_sentences(passage.text)
+    dropped = [one for one in sentences if rng.random() < share]
+    if not dropped or len(dropped) == len(sentences):
+        return passage
+    ends = [one.start for one in sentences[1:]] + [len(passage.text)]
+    gaps = [Span(one.start, end) for one, end in zip(sentences, ends, strict=True) if one in dropped]
+
+    def outside(spans: Sequence[Span]) -> tuple[Span, ...]:
+        return tuple(span for span in spans if not any(span.start < gap.end and gap.start < span.end for gap in gaps))
+
+    left = Passage(passage.text, tuple(map(outside, passage.mentions)), tuple(map(outside, passage.evidence)))
+    return apply_edits(left, [(gap, "") for gap in gaps])
 
 
 def _rename(text: str, spans: Sequence[Span], pool: NamePool, rng: random.Random) -> list[tuple[Span, str]]:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer
 from transformers import (
+    AutoConfig,
     AutoModelForTokenClassification,
     AutoTokenizer,
     PreTrainedModel,
@@ -81,13 +82,15 @@ def make_classifier(
     fused kernel is slower in the backward pass.
     """
     set_seed(config.seed)
-    model: PreTrainedModel = kind.from_pretrained(
-        backbone_path(config.backbone),
+    path = backbone_path(config.backbone)
+    shape = AutoConfig.from_pretrained(
+        path,
         num_labels=len(names),
         id2label=dict(enumerate(names)),
         label2id={name: index for index, name in enumerate(names)},
-        classifier_dropout=config.dropout,
         attention_probs_dropout_prob=0.0,
-        attn_implementation="sdpa" if torch.cuda.is_available() else "eager",
     )
+    shape.classifier_dropout = config.dropout  # not every kind of backbone takes it as an argument
+    attention = {} if torch.cuda.is_available() else {"attn_implementation": "eager"}
+    model: PreTrainedModel = kind.from_pretrained(path, config=shape, **attention)
     return model

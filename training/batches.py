@@ -14,19 +14,24 @@ from stance.actors import Lexicon, find_given
 from stance.encoding import Encoder
 from stance.schema import LABEL2ID, Process
 from stance.transformer import mention_weights
-from training.augment import NamePool, Passage, find_strings, swap_names
+from training.augment import NamePool, Passage, drop_sentences, find_strings, swap_names
 from training.config import TrainingConfig
 from training.corpus import ProcessNames, Record
 
 #: The id of what is not to be learnt from, as PyTorch has it.
 IGNORE = -100
+#: Share of the sentences that a thinned record loses.
+_DROPPED = 0.3
 
 
 class RecordEncoder:
     """Turns records into arrays, with other names at each sight when training.
 
     Args:
-        rng: drives the augmentation; ``None`` leaves records as they are.
+        seed: of the augmentation, drawn anew for each record and :attr:`epoch`; ``None`` leaves records as they are.
+
+    Attributes:
+        epoch: to be set at the start of each; what a record looks like in it depends on nothing else.
     """
 
     def __init__(
@@ -37,21 +42,26 @@ class RecordEncoder:
         config: TrainingConfig,
         *,
         pool: NamePool | None = None,
-        rng: random.Random | None = None,
+        seed: int | None = None,
     ) -> None:
         self._encoder = encoder
         self._lexicon = lexicon
         self._names = ProcessNames(processes)
         self._config = config
         self._pool = pool
-        self._rng = rng
+        self._seed = seed
+        self.epoch = 0
 
     def __call__(self, record: Record) -> dict[str, Any]:
         """Arrays of one record: its windows, and for each actor weights, evidence and label."""
         passage, labels = self._passage(record)
-        process = self._process(record)
-        if self._rng is not None and self._pool is not None:
-            passage = swap_names(passage, self._pool, self._config.swap_rate, self._rng)
+        process = self._names.resolve(record.process)
+        if self._seed is not None and self._pool is not None:
+            rng = random.Random(f"{self._seed}:{self.epoch}:{record.id}:{record.process}")
+            process = self._written_process(record, rng)
+            passage = swap_names(passage, self._pool, self._config.swap_rate, rng)
+            if self._config.teacher and rng.random() < self._config.drop_rate:
+                passage, labels = drop_sentences(passage, _DROPPED, rng), [IGNORE] * len(labels)
         encoding = self._encoder.encode(passage.text, process)
         mentions, owners = mention_weights(encoding, passage.mentions)
         return {
@@ -70,14 +80,11 @@ class RecordEncoder:
         labels = [label if found.mentions else IGNORE for label, found in zip(labels, mentioned, strict=True)]
         return Passage(record.text, tuple(one.mentions for one in mentioned), evidence), labels
 
-    def _process(self, record: Record) -> Process:
+    def _written_process(self, record: Record, rng: random.Random) -> Process:
         known = self._names.resolve(record.process)
-        written = Process(known.key, record.process)
-        if not known.key:
-            return written
-        if self._rng is None:
-            return known
-        return Process(known.key, known.name) if self._rng.random() < self._config.process_rate else written
+        if known.key and rng.random() < self._config.process_rate:
+            return Process(known.key, known.name)
+        return Process(known.key, record.process)
 
 
 def _tags(offsets: np.ndarray, passage: Passage) -> np.ndarray:

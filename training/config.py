@@ -26,6 +26,10 @@ class TrainingConfig:
         link_weight: of the loss that pulls attention onto the labelled evidence.
         cue_weight: of the loss that teaches cue logits there.
         tag_weight: of the loss of the name tags.
+        teacher: folder of a finished fine-tuning, of any size, whose reading is learnt besides the labels; "" for none.
+        distil_weight: of the loss that pulls the reading onto the teacher's.
+        temperature: softens both stances in it.
+        drop_rate: with a teacher, share of the sights at which a record loses sentences; the teacher alone judges it.
         seed: of everything random.
         max_records: train on a random part of this size; 0 takes all.
     """
@@ -44,6 +48,10 @@ class TrainingConfig:
     link_weight: float = 0.3
     cue_weight: float = 0.3
     tag_weight: float = 0.3
+    teacher: str = ""
+    distil_weight: float = 2.0
+    temperature: float = 2.0
+    drop_rate: float = 0.3
     seed: int = 13
     max_records: int = 0
 

@@ -6,6 +6,8 @@ batch (:mod:`training.batches`) and the loss (:mod:`training.losses`).
 
 from __future__ import annotations
 
+import inspect
+import os
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,7 +27,11 @@ from training.backbone import load_tokenizer, make_encoder, make_model
 from training.batches import IGNORE, Collator, RecordEncoder
 from training.config import TrainingConfig
 from training.corpus import Located
+from training.distil import Teacher, distil_loss
 from training.losses import StanceLoss, link
+
+#: Processes that make batches for a GPU; on a CPU the training itself needs every core.
+_MAX_WORKERS = 4
 
 
 def _dataset(located: Sequence[Located]) -> Dataset:
@@ -53,38 +59,37 @@ def finetune(
     tokenizer = load_tokenizer(config.backbone)
     encoder = make_encoder(tokenizer, config)
     pool = make_pool([actor.actor for one in train for actor in one.record.actors])
-    rng = random.Random(config.seed)
+    pad = int(tokenizer.pad_token_id or 0)
+    encode = RecordEncoder(encoder, lexicon, processes, config, pool=pool, seed=config.seed)
     model = make_model(config)
     trainer = _Trainer(
         model=model,
         args=make_arguments(config, folder, progress=progress),
         train_dataset=_dataset(train),
         eval_dataset=_dataset(dev),
-        data_collator=Collator(
-            RecordEncoder(encoder, lexicon, processes, config, pool=pool, rng=rng), int(tokenizer.pad_token_id or 0)
-        ),
-        eval_collator=Collator(RecordEncoder(encoder, lexicon, processes, config), int(tokenizer.pad_token_id or 0)),
+        data_collator=Collator(encode, pad),
+        eval_collator=Collator(RecordEncoder(encoder, lexicon, processes, config), pad),
+        teacher=Teacher(Path(config.teacher), tokenizer) if config.teacher else None,
         compute_loss_func=StanceLoss(config),
         compute_metrics=_compute_metrics,
         config=config,
     )
     # A row of a prediction is an actor, not a record: nothing may be cut off to the number of records.
     trainer.gather_function = trainer.accelerator.gather
-    trainer.add_callback(_SeedEachEpoch(rng, config.seed))
+    trainer.add_callback(_TellEpoch(encode))
     trainer.train(resume_from_checkpoint=_last_whole_checkpoint(folder) if resume else None)
     return trainer
 
 
-class _SeedEachEpoch(TrainerCallback):
-    """Draws an epoch's names by seed and epoch, so that a resumed run sees what an uninterrupted one would."""
+class _TellEpoch(TrainerCallback):
+    """Tells the encoder the epoch, so that a resumed run draws what an uninterrupted one would."""
 
-    def __init__(self, rng: random.Random, seed: int) -> None:
-        self._rng = rng
-        self._seed = seed
+    def __init__(self, encode: RecordEncoder) -> None:
+        self._encode = encode
 
     def on_epoch_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Seed the augmentation."""
-        self._rng.seed(f"{self._seed}:{round(state.epoch or 0)}")
+        """Before the epoch's first batch is drawn."""
+        self._encode.epoch = round(state.epoch or 0)
 
 
 def _last_whole_checkpoint(folder: Path) -> str | None:
@@ -136,6 +141,7 @@ def make_arguments(
         report_to=[],
         disable_tqdm=not progress,
         dataloader_pin_memory=cuda,
+        dataloader_num_workers=min(_MAX_WORKERS, (os.cpu_count() or 1) - 1) if cuda else 0,
     )
 
 
@@ -163,8 +169,12 @@ class HeadTrainer(Trainer):
 class _Trainer(HeadTrainer):
     """With a collator of its own for evaluation, and predictions that are stances, not tokens."""
 
-    def __init__(self, *, eval_collator: Collator, config: TrainingConfig, **kwargs: Any) -> None:
+    def __init__(
+        self, *, eval_collator: Collator, teacher: Teacher | None, config: TrainingConfig, **kwargs: Any
+    ) -> None:
         super().__init__(config=config, **kwargs)
+        self._teacher = teacher
+        self._accepted = inspect.signature(self.model.forward).parameters
         self._train_collator = self.data_collator
         self._eval_collator = eval_collator
         self._layout = HeadLayout(config.key_size)
@@ -176,8 +186,31 @@ class _Trainer(HeadTrainer):
         finally:
             self.data_collator = self._train_collator
 
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """The loss on the labels and, with a teacher, on its reading."""
+        labels = inputs["labels"]
+        loss, outputs = super().compute_loss(model, self._own(inputs), True, num_items_in_batch)
+        if self._teacher is not None and model.training:
+            config = self._config
+            with torch.autocast(loss.device.type, enabled=False):
+                ours = link(outputs["logits"], labels, self._layout)
+            loss = loss + config.distil_weight * distil_loss(
+                ours,
+                self._teacher.read({name: one for name, one in inputs.items() if name != "labels"}, labels),
+                labels,
+                temperature=config.temperature,
+                link_weight=config.link_weight,
+            )
+        return (loss, outputs) if return_outputs else loss
+
+    def _own(self, inputs: Any) -> dict[str, Any]:
+        """Without arrays that the backbone does not know: not all tell the parts of a pair apart."""
+        return {name: one for name, one in inputs.items() if name == "labels" or name in self._accepted}
+
     def prediction_step(self, model: Any, inputs: Any, prediction_loss_only: bool, ignore_keys: Any = None) -> Any:
-        inputs = self._prepare_inputs(inputs)
+        inputs = self._own(self._prepare_inputs(inputs))
         labels = inputs.pop("labels")
         with torch.no_grad(), self.compute_loss_context_manager():
             outputs = model(**inputs)
@@ -189,4 +222,4 @@ class _Trainer(HeadTrainer):
 def _compute_metrics(prediction: EvalPrediction) -> dict[str, float]:
     known = prediction.label_ids != IGNORE
     y_true, y_pred = prediction.label_ids[known], np.asarray(prediction.predictions).argmax(axis=-1)[known]
-    return {"macro_f1": float(f1_score(y_true, y_pred, average="macro", labels=range(len(LABELS))))}
+    return {"macro_f1": float(f1_score(y_true, y_pred, average="macro", labels=range(len(LABELS)), zero_division=0))}

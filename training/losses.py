@@ -20,17 +20,25 @@ def link(token_logits: torch.Tensor, labels: dict[str, torch.Tensor], layout: He
         token_logits: shape ``(windows, sequence, layout.size)``.
 
     Returns:
-        ``tokens`` ``(records, 1 + tokens, size)``; ``stances``, log-probabilities ``(records, actors, labels)``; and
-        ``attention`` ``(records, actors, 1 + tokens)``.
+        ``tokens`` ``(records, 1 + tokens, size)``; ``stances``, log-probabilities ``(records, actors, labels)``;
+        ``attention`` ``(records, actors, 1 + tokens)``; and of each mention ``mention_logits``
+        ``(records, mentions, labels)`` and ``mention_attention`` ``(records, mentions, 1 + tokens)``.
     """
     tokens = token_logits.float().flatten(0, 1)[labels["index"]]
     pooled = labels["mentions"] @ tokens
     scores = pooled[..., layout.query] @ tokens[..., layout.key].transpose(1, 2) / layout.key_size**0.5
     by_mention = scores.masked_fill(~labels["mask"][:, None, :], -1e4).softmax(dim=-1)
-    stances = (pooled[..., layout.stance] + by_mention @ tokens[..., layout.cues]).softmax(dim=-1)
+    mention_logits = pooled[..., layout.stance] + by_mention @ tokens[..., layout.cues]
+    stances = mention_logits.softmax(dim=-1)
     shares = labels["owners"] * (MIN_WEIGHT + 1 - stances[..., NONE_ID])[:, None, :]
     shares = shares / shares.sum(dim=-1, keepdim=True).clamp(min=1e-9)
-    return {"tokens": tokens, "stances": (shares @ stances + 1e-9).log(), "attention": shares @ by_mention}
+    return {
+        "tokens": tokens,
+        "stances": (shares @ stances + 1e-9).log(),
+        "attention": shares @ by_mention,
+        "mention_logits": mention_logits,
+        "mention_attention": by_mention,
+    }
 
 
 class StanceLoss:

@@ -26,6 +26,10 @@ EpochsOption = Annotated[float, typer.Option(min=0.01, help="Passes over the tra
 RateOption = Annotated[float, typer.Option("--learning-rate", min=0.0, help="Peak learning rate.")]
 BatchOption = Annotated[int, typer.Option(min=1, help="Records in a step.")]
 SeedOption = Annotated[int, typer.Option(min=0, help="Of everything random.")]
+TeacherOption = Annotated[
+    Path | None,
+    typer.Option(help="A finished fine-tuning, runs/NAME/seed-SEED, whose reading is learnt besides the labels."),
+]
 QuickOption = Annotated[
     bool, typer.Option("--quick", help="A small part of the data, one epoch: tries the pipeline, not the model.")
 ]
@@ -63,6 +67,7 @@ def finetune(
     learning_rate: RateOption = _DEFAULT.learning_rate,
     batch_size: BatchOption = _DEFAULT.batch_size,
     seed: SeedOption = _DEFAULT.seed,
+    teacher: TeacherOption = None,
     quick_run: QuickOption = False,
     resume: ResumeOption = False,
 ) -> None:
@@ -74,7 +79,7 @@ def finetune(
     from training import pipeline
     from training.data import load_data, require_enough, thin
 
-    config = _config(backbone, epochs, learning_rate, batch_size, seed, quick_run)
+    config = _config(backbone, epochs, learning_rate, batch_size, seed, teacher, quick_run)
     with told():
         loaded = load_data(data)
         require_enough(loaded)
@@ -183,6 +188,7 @@ def run(
     seeds: Annotated[
         int, typer.Option(min=1, help="Train this many seeds and report their mean; the first is bundled.")
     ] = 1,
+    teacher: TeacherOption = None,
     quick_run: QuickOption = False,
     resume: ResumeOption = False,
 ) -> None:
@@ -194,7 +200,7 @@ def run(
     from training import pipeline
     from training.data import load_data, require_enough, thin
 
-    config = _config(backbone, epochs, learning_rate, batch_size, seed, quick_run)
+    config = _config(backbone, epochs, learning_rate, batch_size, seed, teacher, quick_run)
     name = name or ("quick" if quick_run else "default")
     started = time.monotonic()
     with told():
@@ -218,8 +224,11 @@ _QUICK_HELD_OUT = 30
 _QUICK_AGREEMENT = 0.8
 
 
-def _config(backbone: str, epochs: float, rate: float, batch_size: int, seed: int, quick_run: bool) -> TrainingConfig:
+def _config(
+    backbone: str, epochs: float, rate: float, batch_size: int, seed: int, teacher: Path | None, quick_run: bool
+) -> TrainingConfig:
     config = replace(_DEFAULT, backbone=backbone, epochs=epochs, learning_rate=rate, batch_size=batch_size, seed=seed)
+    config = replace(config, teacher=str(teacher or ""))
     return quick(config) if quick_run else config
 
 

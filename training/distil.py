@@ -1,0 +1,96 @@
+"""A larger model's reading as a target, mention by mention (Hinton, Vinyals and Dean 2015, Distilling the Knowledge in
+a Neural Network).
+
+Teacher and student read the same tokens, so what the one makes of a mention can be held against what the other makes
+of it: its stance logits, and which tokens it looks at.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from transformers import AutoModelForTokenClassification, PreTrainedTokenizerFast
+
+from stance.errors import StanceError
+from stance.transformer import HeadLayout
+from training.backbone import load_tokenizer
+from training.config import TrainingConfig
+from training.losses import link
+
+
+class Teacher:
+    """A finished fine-tuning that judges a student's batches.
+
+    Args:
+        run: folder that ``train finetune`` left.
+        student: the tokenizer whose ids the batches hold.
+
+    Raises:
+        StanceError: if there is no such run, or it reads other tokens.
+    """
+
+    def __init__(self, run: Path, student: PreTrainedTokenizerFast) -> None:
+        if not (run / "done.json").exists():
+            raise StanceError(f"--teacher {run}: no finished fine-tuning there; make one with `train finetune`")
+        config = TrainingConfig(**json.loads((run / "run.json").read_text())["config"])
+        self._layout = HeadLayout(config.key_size)
+        self._ids = translate_ids(student, load_tokenizer(config.backbone))
+        self._model = AutoModelForTokenClassification.from_pretrained(run / "model").eval().requires_grad_(False)
+        self._accepted = inspect.signature(self._model.forward).parameters
+
+    def read(self, inputs: dict[str, torch.Tensor], labels: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """What :func:`training.losses.link` makes of the teacher's logits, without gradients."""
+        device = inputs["input_ids"].device
+        self._model.to(device)
+        self._ids = self._ids.to(device)
+        own = {name: tensor for name, tensor in inputs.items() if name in self._accepted}
+        with torch.no_grad():
+            logits = self._model(**{**own, "input_ids": self._ids[inputs["input_ids"]]}).logits
+            return link(logits, labels, self._layout)
+
+
+def translate_ids(student: PreTrainedTokenizerFast, teacher: PreTrainedTokenizerFast) -> torch.Tensor:
+    """The teacher's id of each of the student's tokens, shape ``(student's vocabulary,)``.
+
+    Raises:
+        StanceError: if the teacher's vocabulary lacks one.
+    """
+    special = {
+        getattr(student, name): getattr(teacher, name)
+        for name in ("cls_token", "sep_token", "pad_token", "unk_token", "mask_token")
+    }
+    known = teacher.get_vocab()
+    vocabulary = student.get_vocab()
+    ids = torch.zeros(max(vocabulary.values()) + 1, dtype=torch.long)
+    for token, index in vocabulary.items():
+        theirs = special.get(token, token)
+        if theirs not in known:
+            raise StanceError(f"the teacher's vocabulary lacks {token!r}: it must read the same tokens as the backbone")
+        ids[index] = known[theirs]
+    return ids
+
+
+def distil_loss(
+    student: dict[str, torch.Tensor],
+    teacher: dict[str, torch.Tensor],
+    labels: dict[str, torch.Tensor],
+    *,
+    temperature: float,
+    link_weight: float,
+) -> torch.Tensor:
+    """How far the student's reading of each mention is from the teacher's.
+
+    The Kullback-Leibler divergence of the softened stances, times the squared temperature, and the cross-entropy of the
+    attention, weighed as the loss on the evidence is.
+    """
+    real = labels["owners"].any(dim=1)
+    ours = (student["mention_logits"][real] / temperature).log_softmax(dim=-1)
+    theirs = (teacher["mention_logits"][real] / temperature).softmax(dim=-1)
+    stance = F.kl_div(ours, theirs, reduction="batchmean") * temperature**2
+    looked = (student["mention_attention"][real] + 1e-6).log()
+    attention = -(teacher["mention_attention"][real] * looked).sum(dim=-1).mean()
+    return stance + link_weight * attention
