@@ -6,6 +6,7 @@ import csv
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -174,11 +175,19 @@ class Parquet:
         """Rows, or what is wrong with one."""
         with closing(self._open()) as file:
             wanted = [name for name in self.wanted if name in file.schema_arrow.names]
-            try:
-                for batch in file.iter_batches(batch_size=256, columns=wanted):
-                    yield from rows_of(batch)
-            except (OSError, ValueError) as error:
-                raise BatchError(f"{self.path}: is damaged: {error}") from error
+            for group in range(file.num_row_groups):
+                yield from self._rows_of_group(file, group, wanted)
+
+    def _rows_of_group(self, file: Any, group: int, wanted: list[str]) -> Iterator[dict[str, Any] | str]:
+        """Rows of a row group; where it is damaged, each row that cannot be read any more tells so."""
+        left = file.metadata.row_group(group).num_rows
+        try:
+            for batch in file.iter_batches(batch_size=256, row_groups=[group], columns=wanted):
+                for row in rows_of(batch):
+                    left -= 1
+                    yield row
+        except (OSError, ValueError) as error:
+            yield from repeat(f"row group {group} of the file is damaged: {error}", left)
 
     def _open(self) -> Any:
         try:

@@ -150,3 +150,22 @@ def test_chunks_have_no_gaps_and_lose_nothing(indices: set[int], most: int, size
 def test_a_fault_tells_its_code() -> None:
     with pytest.raises(DocumentError, match="words"):
         Fault(0, "a", "code", "words").fields({})
+
+
+def test_a_damaged_row_group_costs_its_own_rows(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow", reason="the extra 'batch' is not installed")
+    import pyarrow.parquet as pq
+
+    path = tmp_path / "in.parquet"
+    texts = [f"Turkey said so in report number {number}." for number in range(30)]
+    pq.write_table(pa.table({"text": texts}), path, row_group_size=10, compression="gzip", use_dictionary=False)
+    column = pq.ParquetFile(path).metadata.row_group(1).column(0)
+    data = bytearray(path.read_bytes())
+    middle = column.data_page_offset + column.total_compressed_size // 2
+    data[middle : middle + 20] = b"\xff" * 20
+    path.write_bytes(data)
+    records = list(source_of(path).records({}))
+    assert [record.index for record in records] == list(range(30))
+    assert [isinstance(record, Fault) for record in records] == [10 <= number < 20 for number in range(30)]
+    assert "row group 1 of the file is damaged" in records[10].message
+    assert records[29].fields({}) == {"text": texts[29]}
