@@ -16,8 +16,36 @@ from pathlib import Path
 import httpx
 import psutil
 
+from serving.settings import default_workers, share_of_cores
+
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_BUNDLE = ROOT / "models" / "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """So many workers with so many threads of the model each."""
+
+    workers: int
+    threads: int
+
+    @classmethod
+    def one(cls) -> Layout:
+        """One worker with all cores."""
+        return cls(1, share_of_cores(1))
+
+    @classmethod
+    def default(cls) -> Layout:
+        """What the service takes on these cores where nothing says otherwise."""
+        return cls(default_workers(), share_of_cores(default_workers()))
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The variables for a server of this layout."""
+        return {"STANCE_WORKERS": str(self.workers), "STANCE_THREADS": str(self.threads)}
+
+    def __str__(self) -> str:
+        return f"{self.workers} worker(s) x {self.threads} thread(s)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,14 @@
     python benchmarks/service.py [--bundle models/default] [--requests 50]
 
 Prints seconds from the start of `bentoml serve` to the first 200 of /readyz; proportional memory (PSS) of all its
-processes and of the one that holds the model; and milliseconds per seed article, over HTTP and in process, one at a
-time.
+processes and of the largest that holds the model; and milliseconds per seed article, over HTTP and in process, one at a
+time: with one worker that has all cores, and with the default number of workers.
 """
 
 from __future__ import annotations
 
-import os
+import asyncio
+import json
 import statistics
 import time
 from pathlib import Path
@@ -17,10 +18,12 @@ from typing import Annotated
 
 import httpx
 import typer
-from rich.console import Console
+from bounds import CONSOLE
+from clients import ask_in_turn
 from rich.table import Table
-from server import DEFAULT_BUNDLE, ROOT, proportional_memory, serve
+from server import DEFAULT_BUNDLE, ROOT, Layout, proportional_memory, serve
 
+from serving.settings import cores
 from stance.bundle import load_bundle
 from stance.classify import classify_document
 from stance.schema import Document
@@ -39,6 +42,22 @@ def time_calls(call: object, count: int) -> list[float]:
     return times
 
 
+def measure(bundle: Path, layout: Layout, text: str, requests: int) -> list[str]:
+    """Start-up, memory of all processes and of a worker, and time of an article of a server, to be read."""
+    body = json.dumps({"text": text}).encode()
+    with serve(bundle, **layout.settings) as server, httpx.Client(base_url=server.url, timeout=30) as client:
+        # One connection stays with one worker: several, so that all have worked.
+        asyncio.run(ask_in_turn(f"{server.url}/classify", [body] * 16 * layout.workers, 4 * layout.workers))
+        times = time_calls(lambda: client.post("/classify", json={"text": text}).raise_for_status(), requests)
+        total, largest = server.memory(), max(map(proportional_memory, server.workers()))
+    return [f"{server.start:.1f} s", f"{total:.0f} MiB", f"{largest:.0f} MiB", tell(times)]
+
+
+def tell(times: list[float]) -> str:
+    """The median and the 95th centile of milliseconds."""
+    return f"{statistics.median(times):.1f} ms (95th centile {statistics.quantiles(times, n=20)[-1]:.1f})"
+
+
 def main(
     bundle: Annotated[Path, typer.Option(help="The bundle to serve.")] = DEFAULT_BUNDLE,
     requests: Annotated[int, typer.Option(min=10, help="Seed articles to send.")] = 50,
@@ -48,20 +67,17 @@ def main(
     Example: python benchmarks/service.py --requests 50
     """
     text = SEED.read_text(encoding="utf-8")
-    with serve(bundle) as server, httpx.Client(base_url=server.url, timeout=30) as client:
-        over_http = time_calls(lambda: client.post("/classify", json={"text": text}).raise_for_status(), requests)
-        total, largest = server.memory(), max(map(proportional_memory, server.workers()))
+    layouts = list(dict.fromkeys((Layout.one(), Layout.default())))
+    columns = [measure(bundle, one, text, requests) for one in layouts]
     loaded = load_bundle(bundle)
     document = Document(text, loaded.process("sochi"))
     in_process = time_calls(lambda: classify_document(loaded, document), requests)
-    table = Table("figure", "value", title=f"{bundle.name} {loaded.version}, {os.cpu_count()} cores")
-    table.add_row("start-up", f"{server.start:.1f} s")
-    table.add_row("memory, all processes", f"{total:.0f} MiB")
-    table.add_row("memory, the worker", f"{largest:.0f} MiB")
-    for name, times in (("over HTTP", over_http), ("in process", in_process)):
-        centiles = statistics.quantiles(times, n=20)
-        table.add_row(f"seed article, {name}", f"{statistics.median(times):.1f} ms (95th centile {centiles[-1]:.1f})")
-    Console().print(table)
+    table = Table("figure", *map(str, layouts), title=f"{bundle.name} {loaded.version}, {cores()} core(s)")
+    names = ("start-up", "memory, all processes", "memory, the largest worker", "seed article, over HTTP")
+    for name, *figures in zip(names, *columns, strict=True):
+        table.add_row(name, *figures)
+    table.add_row("seed article, in process, all cores", tell(in_process))
+    CONSOLE.print(table)
 
 
 if __name__ == "__main__":

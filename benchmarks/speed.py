@@ -5,9 +5,9 @@
 (a) a text-classification pipeline of transformers, fp32, one (actor, sentence) pair at a time, on the first
 ``--sample`` articles; (b) the int8 session alone, fed ready arrays of the same windows; (c) ours in process; (d) ours
 over HTTP with 1, 4, 16 and 64 clients, which come again after a 429 when its Retry-After tells; (e) ours over
-/classify/batch. (d) and (e) must give the labels of (c). Then: 80% of the highest throughput with arrivals that wait
-for no answer, short texts, the share of each stage, and what actors and length cost. Needs the extra `train` for (a).
-Leaves with 1 if a bound is broken, and says which.
+/classify/batch. (d) and (e) have the default number of workers and must give the labels of (c). Then: 80% of the
+highest throughput with arrivals that wait for no answer, short texts, the share of each stage, what actors and length
+cost, and the memory of one worker. Needs the extra `train` for (a). Leaves with 1 if a bound is broken, and says which.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from bounds import CONSOLE, Bounds
 from clients import Exchange, Run, ask_at_rate, ask_in_turn
 from pairs import make_pipeline, time_pairs
 from rich.table import Table
-from server import DEFAULT_BUNDLE, Server, serve
+from server import DEFAULT_BUNDLE, Layout, Server, serve
 from stages import profile_stages, time_actors, time_each, time_engine, time_lengths, to_documents
 
 from serving.schemas import MAX_DOCUMENTS
@@ -76,7 +76,7 @@ def _centiles(times: list[float]) -> tuple[float, float]:
     return statistics.median(times), statistics.quantiles(times, n=100, method="inclusive")[98]
 
 
-def over_http(server: Server, articles: Sequence[Article]) -> list[Row]:
+def over_http(server: Server, layout: Layout, articles: Sequence[Article]) -> list[Row]:
     """(d) and (e)."""
     bodies = [one.body for one in articles]
     asyncio.run(ask_in_turn(f"{server.url}/classify", bodies[:8], 1))
@@ -85,14 +85,14 @@ def over_http(server: Server, articles: Sequence[Article]) -> list[Row]:
         run = asyncio.run(ask_in_turn(f"{server.url}/classify", bodies, clients))
         labels = [_labels(_parse(one)) for one in run.exchanges]
         rows.append(Row(f"(d) HTTP, {clients} client(s)", run.rate, run.centiles(), _tell(run), labels))
-    return [*rows, _over_batch(server, articles)]
+    return [*rows, _over_batch(server, layout, articles)]
 
 
-def _over_batch(server: Server, articles: Sequence[Article]) -> Row:
+def _over_batch(server: Server, layout: Layout, articles: Sequence[Article]) -> Row:
     parts = [articles[start : start + MAX_DOCUMENTS] for start in range(0, len(articles), MAX_DOCUMENTS)]
     bodies = [json.dumps({"documents": [one.fields for one in part]}).encode() for part in parts]
-    # Two clients, so that a batch is on its way while another is worked on.
-    run = asyncio.run(ask_in_turn(f"{server.url}/classify/batch", bodies, 2))
+    # Two clients for each worker, so that a batch is on its way while another is worked on.
+    run = asyncio.run(ask_in_turn(f"{server.url}/classify/batch", bodies, 2 * layout.workers))
     labels = [_labels(one) for done in run.exchanges for one in _parse(done).get("results", [])]
     return Row(f"(e) batches of {MAX_DOCUMENTS}", len(labels) / run.seconds, None, _tell(run), labels)
 
@@ -157,6 +157,15 @@ def check_load(server: Server, articles: Sequence[Article], highest: float, boun
     bounds.at_most("one sentence over HTTP, one client: p50", short.centiles()[0], 8, " ms")
 
 
+def check_memory(bundle: Path, articles: Sequence[Article], bounds: Bounds) -> None:
+    """The memory of one worker, in a server of its own, after all articles from 16 clients and in batches."""
+    layout = Layout.one()
+    with serve(bundle, **layout.settings) as server:
+        asyncio.run(ask_in_turn(f"{server.url}/classify", [one.body for one in articles], 16))
+        _over_batch(server, layout, articles)
+        bounds.at_most(f"PSS of {layout} and its parent, after all articles and batches", server.memory(), 350, " MiB")
+
+
 def check_stages(bundle: Bundle, articles: Sequence[Article], bounds: Bounds) -> None:
     """The share of each stage of an article, and what actors and length cost."""
     means = profile_stages(bundle, articles)
@@ -190,13 +199,15 @@ def main(
     loaded = load_bundle(bundle, threads=cores)
     rows = in_process(loaded, some, min(sample, articles))
     check_stages(loaded, some, bounds)
-    with serve(bundle) as server:
-        rows += over_http(server, some)
-        print_rows(rows, f"{articles} articles of {words:.0f} words, {loaded.name} {loaded.version}, {cores} cores")
+    layout = Layout.default()
+    with serve(bundle, **layout.settings) as server:
+        rows += over_http(server, layout, some)
+        about = f"{articles} articles of {words:.0f} words, {loaded.name} {loaded.version}, {cores} cores"
+        print_rows(rows, f"{about}; HTTP and batches: {layout}")
         check_rows(rows, bounds)
         bounds.at_most("ready after", server.start, 3, " s")
         check_load(server, some, max(row.rate for row in rows[4:]), bounds)
-        bounds.at_most("PSS of one worker and its parent, after all this", server.memory(), 350, " MiB")
+    check_memory(bundle, some, bounds)
     CONSOLE.print(f"{time.perf_counter() - started:.0f} s")
     bounds.leave()
 

@@ -10,6 +10,8 @@ from pathlib import Path
 _ROOT = Path(__file__).resolve().parent.parent
 #: Seconds past the deadline after which the gate answers in the handler's place.
 GRACE = 5.0
+#: Workers at most where nothing says how many: each holds the model.
+MOST_WORKERS = 4
 
 
 def bundle_folder() -> Path:
@@ -22,13 +24,26 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def default_workers() -> int:
+    """Workers where nothing says how many: one a core, at most ``MOST_WORKERS``.
+
+    One with more threads answers a request alone sooner, but several answer more in all (benchmarks/load.py threads).
+    """
+    return min(cores(), MOST_WORKERS)
+
+
+def share_of_cores(workers: int) -> int:
+    """Cores of each of so many workers, at least one."""
+    return max(1, cores() // workers)
+
+
 def worker_count() -> int:
-    """Processes that each hold the model: what ``STANCE_WORKERS`` says, else one.
+    """Processes that each hold the model: what ``STANCE_WORKERS`` says, else :func:`default_workers`.
 
     Raises:
         ValueError: if it says no number above 0.
     """
-    return _count("STANCE_WORKERS", 1, least=1)
+    return _count("STANCE_WORKERS", default_workers(), least=1)
 
 
 def session_threads() -> int:
@@ -37,7 +52,7 @@ def session_threads() -> int:
     Raises:
         ValueError: if it says no number.
     """
-    share = max(1, cores() // worker_count())
+    share = share_of_cores(worker_count())
     return min(_count("STANCE_THREADS", 0, least=0) or share, share)
 
 

@@ -60,9 +60,17 @@ def test_probes_limits_and_labels_agree() -> None:
         MANIFEST["HorizontalPodAutoscaler"]["spec"]["scaleTargetRef"]["name"]
         == MANIFEST["Deployment"]["metadata"]["name"]
     )
-    environment = {one["name"]: one["value"] for one in container()["env"]}
-    assert environment["STANCE_THREADS"] == container()["resources"]["limits"]["cpu"]
     assert set(container()["resources"]["limits"]) == {"cpu", "memory"}
+
+
+def test_a_container_is_one_worker_with_all_the_cores_it_may_use() -> None:
+    service = COMPOSE["services"]["stance"]
+    environment = {one["name"]: one["value"] for one in container()["env"]}
+    for variables, cores in (
+        (environment, container()["resources"]["limits"]["cpu"]),
+        (service["environment"], service["deploy"]["resources"]["limits"]["cpus"]),
+    ):
+        assert (variables["STANCE_WORKERS"], variables["STANCE_THREADS"]) == ("1", cores)
 
 
 def test_an_end_waits_for_what_was_accepted() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import statistics
 from collections.abc import Callable
 from importlib import import_module
@@ -14,6 +15,7 @@ import pytest
 import typer
 
 from serving.schemas import ClassifyRequest
+from serving.settings import session_threads, worker_count
 
 Load = Callable[[str], ModuleType]
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
@@ -69,6 +71,18 @@ def test_layouts_take_no_more_threads_than_cores(load: Load) -> None:
     layouts = load("layouts")
     assert [(one.workers, one.threads) for one in layouts.find_layouts(2)] == [(1, 1), (1, 2), (2, 1)]
     assert len(list(layouts.find_layouts(4))) == 6
+
+
+@pytest.mark.parametrize("cores", [1, 2, 4])
+def test_the_default_layout_is_among_those_measured(load: Load, monkeypatch: pytest.MonkeyPatch, cores: int) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)), raising=False)
+    monkeypatch.delenv("STANCE_WORKERS", raising=False)
+    monkeypatch.delenv("STANCE_THREADS", raising=False)
+    layouts = load("layouts")
+    default, one = layouts.Layout.default(), layouts.Layout.one()
+    assert {default, one} <= set(layouts.find_layouts(cores))
+    assert (default.workers, default.threads) == (worker_count(), session_threads())
+    assert one.settings == {"STANCE_WORKERS": "1", "STANCE_THREADS": str(cores)}
 
 
 @pytest.mark.parametrize(("figure", "code"), [(1.9, 0), (2.1, 1), (float("nan"), 1), (float("inf"), 1)])

@@ -8,10 +8,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from serving import settings
 from serving.backlog import Backlog
 from serving.refusals import Refusal
-from serving.settings import Limits, session_threads, worker_count
+from serving.settings import Limits
 
 
 @pytest.fixture
@@ -115,24 +114,3 @@ def test_bodies_that_have_not_arrived_do_not_block_others(tick: Callable[[float]
     backlog = Backlog(Limits(max_wait=1))
     backlog.hold(1 << 20, 0)
     backlog.admit()
-
-
-@pytest.mark.parametrize(
-    ("workers", "threads", "of_each"),
-    [("1", "0", 8), ("2", "0", 4), ("3", "0", 2), ("1", "64", 8), ("64", "64", 1), ("2", "3", 3), ("1", "1", 1)],
-)
-def test_never_more_threads_than_cores(
-    monkeypatch: pytest.MonkeyPatch, workers: str, threads: str, of_each: int
-) -> None:
-    monkeypatch.setattr(settings, "cores", lambda: 8)
-    monkeypatch.setenv("STANCE_WORKERS", workers)
-    monkeypatch.setenv("STANCE_THREADS", threads)
-    assert worker_count() == int(workers)
-    assert session_threads() == of_each
-
-
-@pytest.mark.parametrize("value", ["0", "-1", "two", "1.5"])
-def test_workers_that_make_no_sense(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    monkeypatch.setenv("STANCE_WORKERS", value)
-    with pytest.raises(ValueError, match="must be a whole number of at least 1"):
-        worker_count()

@@ -24,7 +24,11 @@ def test_answered_requests_leave_nothing_behind(
     find_server: Callable[[str], psutil.Process],
 ) -> None:
     limits = Limits(deadline=1, body_timeout=1)
-    environment = {"STANCE_DEADLINE": str(limits.deadline), "STANCE_BODY_TIMEOUT": str(limits.body_timeout)}
+    environment = {
+        "STANCE_WORKERS": "1",
+        "STANCE_DEADLINE": str(limits.deadline),
+        "STANCE_BODY_TIMEOUT": str(limits.body_timeout),
+    }
     sizes = []
     with serve_released(**environment) as url, httpx.Client(base_url=url) as client:
         for _ in range(3):

@@ -267,7 +267,8 @@ def test_a_batch_past_the_deadline_keeps_what_is_done(tiny_bundle: Path) -> None
 
 
 def test_a_full_queue_answers_429_with_a_time(tiny_bundle: Path) -> None:
-    with serve(tiny_bundle, STANCE_MAX_PENDING="60000") as client, ThreadPoolExecutor(12) as pool:
+    one = {"STANCE_WORKERS": "1", "STANCE_MAX_PENDING": "60000"}
+    with serve(tiny_bundle, **one) as client, ThreadPoolExecutor(12) as pool:
         text = {"text": "Turkey came to Sochi. " * 2200}
         answers = list(pool.map(lambda _: client.post("/classify", json=text), range(24)))
         assert client.post("/classify", json={"text": TEXT}).status_code == 200
