@@ -38,7 +38,7 @@ class TrainingConfig:
     max_length: int = 320
     context: int = 64
     key_size: int = 64
-    epochs: float = 6.0
+    epochs: float = 5.0
     learning_rate: float = 2e-4
     head_rate: float = 5.0
     batch_size: int = 8

@@ -5,6 +5,7 @@ Three forms are compared on held-out records: torch, ONNX in fp32, ONNX in int8.
 
 from __future__ import annotations
 
+import inspect
 import logging
 import tempfile
 import warnings
@@ -97,18 +98,24 @@ def _run_all(model: torch.nn.Module, encode: RecordEncoder, located: Sequence[Lo
         _torch_tokens(model, encode(one.record))
 
 
+def _input_names(model: torch.nn.Module) -> list[str]:
+    """What the model takes of a window; not every kind of backbone tells the parts of a pair apart."""
+    accepted = inspect.signature(model.forward).parameters
+    return [name for name in ("input_ids", "attention_mask", "token_type_ids") if name in accepted]
+
+
 def _export_fp32(model: torch.nn.Module, path: Path) -> None:
-    names = ["input_ids", "attention_mask", "token_type_ids"]
+    names = _input_names(model)
     example = tuple(torch.ones((2, 24), dtype=torch.long) for _ in names)
     axes = {0: torch.export.Dim("batch", min=1, max=512), 1: torch.export.Dim("sequence", min=2, max=512)}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's own deprecations, nothing that a caller could mend
         program = torch.onnx.export(
-            _Logits(model).eval(),
+            _Logits(model, names).eval(),
             example,
             input_names=names,
             output_names=["logits"],
-            dynamic_shapes=tuple(axes for _ in names),
+            dynamic_shapes=(tuple(axes for _ in names),),
             dynamo=True,
             verbose=False,
         )
@@ -121,12 +128,13 @@ def _export_fp32(model: torch.nn.Module, path: Path) -> None:
 class _Logits(torch.nn.Module):
     """The model with its arguments in a fixed order and the logits as its only output."""
 
-    def __init__(self, model: torch.nn.Module) -> None:
+    def __init__(self, model: torch.nn.Module, names: Sequence[str]) -> None:
         super().__init__()
         self.model = model
+        self.names = names
 
-    def forward(self, input_ids: Any, attention_mask: Any, token_type_ids: Any) -> Any:
-        return self.model(input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids).logits
+    def forward(self, *arrays: torch.Tensor) -> Any:
+        return self.model(**dict(zip(self.names, arrays, strict=True))).logits
 
 
 def _compare(
@@ -162,10 +170,12 @@ def _compare(
 
 def _torch_tokens(model: torch.nn.Module, arrays: dict[str, Any]) -> FloatArray:
     rows: list[FloatArray] = []
+    names = _input_names(model)
     for number, window in enumerate(arrays["windows"]):
         ids, types = (torch.from_numpy(array)[None] for array in (window.input_ids, window.token_type_ids))
+        inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "token_type_ids": types}
         with torch.no_grad():
-            output = model(input_ids=ids, attention_mask=torch.ones_like(ids), token_type_ids=types)
+            output = model(**{name: inputs[name] for name in names})
         logits = output.logits[0].float().numpy()
         rows += [logits[:1]] if number == 0 else []
         rows.append(logits[window.first : window.first + window.count])

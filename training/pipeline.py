@@ -34,7 +34,7 @@ from training.data import Data, load_data
 from training.evaluate import Interval, Scores, score
 from training.export import MIN_INT8_AGREEMENT, Parity, export_model
 from training.finetune import finetune
-from training.held_out import interval_over_seeds, macro_by_subset
+from training.held_out import interval_over_seeds, macro_by_subset, predict_ids
 
 log = logging.getLogger("train")
 
@@ -99,13 +99,18 @@ def _stamp(data: Data, config: TrainingConfig) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """The graphs of a trained model, calibrated and scored."""
+    """The graphs of a trained model, calibrated and scored.
+
+    Attributes:
+        agreement: share of the actors of the records for calibration that int8 gives the label of fp32.
+    """
 
     graph: bytes
     calibration: Calibration
     scores: Scores
     fp32: Scores
     parity: Parity
+    agreement: float
 
 
 def export_step(data: Data, config: TrainingConfig, trained: Trained, *, min_agreement: float) -> Exported:
@@ -119,8 +124,10 @@ def export_step(data: Data, config: TrainingConfig, trained: Trained, *, min_agr
         calibrated(data, TransformerEngine(graph, encoder, layout), name)
         for graph, name in ((fp32, "fp32"), (int8, "int8"))
     )
-    scores = [score(one, data.splits["test"], names=data.names) for one in (int8_bundle, fp32_bundle)]
-    return Exported(int8, int8_bundle.calibration, scores[0], scores[1], parity)
+    bundles = (int8_bundle, fp32_bundle)
+    scores = [score(one, data.splits["test"], names=data.names) for one in bundles]
+    ours, theirs = (predict_ids(one, data.calibration, data.names) for one in bundles)
+    return Exported(int8, int8_bundle.calibration, *scores, parity, float((ours == theirs).mean()))
 
 
 def calibrated(data: Data, engine: Engine, name: str) -> Bundle:
@@ -243,7 +250,7 @@ def _metrics(
     return {
         "rows": as_dicts({**table, **yardsticks}),
         "test": asdict(exported.scores),
-        "parity": asdict(exported.parity),
+        "parity": {**asdict(exported.parity), "calibration_agreement": exported.agreement},
         "config": asdict(config),
         "corpus_digest": data.digest,
         "calibration_records": len(data.calibration),

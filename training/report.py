@@ -122,6 +122,7 @@ def save_card(folder: Path, *, name: str, scores: Scores, metrics: Mapping[str, 
         fp32_agreement=100 * parity["fp32_agreement"],
         fp32_difference=parity["fp32_difference"],
         int8_agreement=100 * parity["int8_agreement"],
+        calibration_agreement=100 * parity["calibration_agreement"],
         parity_f1=", ".join(f"{key} {100 * value:.1f}" for key, value in parity["macro_f1"].items()),
         confusion_png=CONFUSION,
         reliability_png=RELIABILITY,
@@ -183,7 +184,8 @@ The held-out passages were written by the same hands as the training passages; o
 - Finding actors by itself: recall {found_recall:.1f}, precision {found_precision:.1f}; F1 of (actor, stance) pairs
   {pair_f1:.1f}.
 - Parity on {cases} held-out actors: torch and ONNX fp32 agree on {fp32_agreement:.2f}% of labels (largest difference of a
-  logit {fp32_difference:.5f}), fp32 and int8 on {int8_agreement:.2f}%; macro-F1 {parity_f1}.
+  logit {fp32_difference:.5f}), fp32 and int8 on {int8_agreement:.2f}%; macro-F1 {parity_f1}. On the records that the probabilities are fitted on, fp32
+  and int8 agree on {calibration_agreement:.2f}%.
 
 ![Confusion matrix]({confusion_png}) ![Reliability]({reliability_png})
 ![Accuracy by coverage]({coverage_png}) ![Learning curve]({learning_png})

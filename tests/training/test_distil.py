@@ -10,8 +10,11 @@ import pytest
 import torch
 
 from stance.actors import Lexicon
+from stance.bundle import load_bundle
+from stance.classify import classify_document
 from stance.errors import StanceError
-from stance.schema import Span
+from stance.schema import Document, Span
+from stance.transformer import HeadLayout
 from training import pipeline
 from training.augment import Passage, drop_sentences, make_pool
 from training.backbone import load_tokenizer, make_encoder
@@ -161,6 +164,17 @@ def test_a_record_looks_the_same_in_the_same_epoch_only(
 TEXT_OF_TWO = "Turkey will send a delegation to Sochi, it said. The Delta Council stayed away from it."
 
 
+def test_another_kind_of_backbone_becomes_a_bundle(tmp_path: Path, mpnet: Path, small_corpus: Path) -> None:
+    config = TrainingConfig(backbone=str(mpnet), epochs=1.0, learning_rate=1e-3, key_size=8)
+    folder = tmp_path / "models" / "other"
+    pipeline.run(
+        load_data([small_corpus]), config, folder=folder, runs=tmp_path / "runs", min_agreement=0.5, progress=False
+    )
+    bundle = load_bundle(folder)
+    document = Document("Turkey will send a delegation to Sochi.", bundle.process("sochi"))
+    assert "Turkey" in [one.actor.name for one in classify_document(bundle, document).actors]
+
+
 def test_link_tells_mentions_and_actors_alike() -> None:
     labels = {
         "index": torch.arange(4)[None],
@@ -168,8 +182,6 @@ def test_link_tells_mentions_and_actors_alike() -> None:
         "mentions": torch.tensor([[[0.0, 1.0, 0.0, 0.0]]]),
         "owners": torch.ones((1, 1, 1)),
     }
-    from stance.transformer import HeadLayout
-
     layout = HeadLayout(2)
     linked = link(torch.randn((1, 4, layout.size), generator=torch.Generator().manual_seed(1)), labels, layout)
     of_mention = linked["mention_logits"].softmax(dim=-1)
