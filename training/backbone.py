@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import inspect
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,12 @@ def make_encoder(tokenizer: PreTrainedTokenizerFast, config: TrainingConfig) -> 
     """The encoder that serving will use, over a copy of the tokenizer."""
     copy = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
     return Encoder(copy, max_length=config.max_length, context=config.context)
+
+
+def own_inputs(model: torch.nn.Module, arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a batch's arrays that the model takes: not every kind of backbone tells the parts of a pair apart."""
+    accepted = inspect.signature(model.forward).parameters
+    return {name: array for name, array in arrays.items() if name in accepted}
 
 
 def make_model(config: TrainingConfig) -> PreTrainedModel:

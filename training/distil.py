@@ -7,7 +7,6 @@ of it: its stance logits, and which tokens it looks at.
 
 from __future__ import annotations
 
-import inspect
 import json
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from transformers import AutoModelForTokenClassification, PreTrainedTokenizerFas
 
 from stance.errors import StanceError
 from stance.transformer import HeadLayout
-from training.backbone import load_tokenizer
+from training.backbone import load_tokenizer, own_inputs
 from training.config import TrainingConfig
 from training.losses import link
 
@@ -40,16 +39,15 @@ class Teacher:
         self._layout = HeadLayout(config.key_size)
         self._ids = translate_ids(student, load_tokenizer(config.backbone))
         self._model = AutoModelForTokenClassification.from_pretrained(run / "model").eval().requires_grad_(False)
-        self._accepted = inspect.signature(self._model.forward).parameters
 
     def read(self, inputs: dict[str, torch.Tensor], labels: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """What :func:`training.losses.link` makes of the teacher's logits, without gradients."""
         device = inputs["input_ids"].device
         self._model.to(device)
         self._ids = self._ids.to(device)
-        own = {name: tensor for name, tensor in inputs.items() if name in self._accepted}
+        translated = {**inputs, "input_ids": self._ids[inputs["input_ids"]]}
         with torch.no_grad():
-            logits = self._model(**{**own, "input_ids": self._ids[inputs["input_ids"]]}).logits
+            logits = self._model(**own_inputs(self._model, translated)).logits
             return link(logits, labels, self._layout)
 
 

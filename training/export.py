@@ -5,7 +5,6 @@ Three forms are compared on held-out records: torch, ONNX in fp32, ONNX in int8.
 
 from __future__ import annotations
 
-import inspect
 import logging
 import tempfile
 import warnings
@@ -24,6 +23,7 @@ from stance.encoding import Encoder
 from stance.errors import ParityError
 from stance.schema import LABELS
 from stance.transformer import FloatArray, HeadLayout, TransformerEngine, link_mentions, pool_mentions
+from training.backbone import own_inputs
 from training.batches import IGNORE, RecordEncoder
 from training.corpus import Located
 from training.quantize import quantize, smooth
@@ -98,14 +98,8 @@ def _run_all(model: torch.nn.Module, encode: RecordEncoder, located: Sequence[Lo
         _torch_tokens(model, encode(one.record))
 
 
-def _input_names(model: torch.nn.Module) -> list[str]:
-    """What the model takes of a window; not every kind of backbone tells the parts of a pair apart."""
-    accepted = inspect.signature(model.forward).parameters
-    return [name for name in ("input_ids", "attention_mask", "token_type_ids") if name in accepted]
-
-
 def _export_fp32(model: torch.nn.Module, path: Path) -> None:
-    names = _input_names(model)
+    names = list(own_inputs(model, dict.fromkeys(("input_ids", "attention_mask", "token_type_ids"))))
     example = tuple(torch.ones((2, 24), dtype=torch.long) for _ in names)
     axes = {0: torch.export.Dim("batch", min=1, max=512), 1: torch.export.Dim("sequence", min=2, max=512)}
     with warnings.catch_warnings():
@@ -170,12 +164,11 @@ def _compare(
 
 def _torch_tokens(model: torch.nn.Module, arrays: dict[str, Any]) -> FloatArray:
     rows: list[FloatArray] = []
-    names = _input_names(model)
     for number, window in enumerate(arrays["windows"]):
         ids, types = (torch.from_numpy(array)[None] for array in (window.input_ids, window.token_type_ids))
         inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "token_type_ids": types}
         with torch.no_grad():
-            output = model(**{name: inputs[name] for name in names})
+            output = model(**own_inputs(model, inputs))
         logits = output.logits[0].float().numpy()
         rows += [logits[:1]] if number == 0 else []
         rows.append(logits[window.first : window.first + window.count])

@@ -17,9 +17,9 @@ from stance.schema import LABELS
 from training.backbone import load_tokenizer, make_classifier
 from training.config import TrainingConfig
 from training.corpus import Located
-from training.finetune import make_arguments
 from training.held_out import Ids
 from training.peers.cases import CaseMaker, TextCase
+from training.trainer import make_arguments
 
 #: Special tokens of a pair.
 _SPECIAL = 3

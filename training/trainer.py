@@ -1,0 +1,145 @@
+"""The Hugging Face Trainer for token heads: how it goes about it, and what is ours in it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.metrics import f1_score
+from transformers import EvalPrediction, Trainer, TrainingArguments
+
+from stance.schema import LABELS
+from stance.transformer import HeadLayout
+from training.backbone import own_inputs
+from training.batches import IGNORE, Collator
+from training.config import TrainingConfig
+from training.distil import Teacher, distil_loss
+from training.losses import link
+
+#: Processes that make batches for a GPU; on a CPU the training itself needs every core.
+_MAX_WORKERS = 4
+
+
+def make_arguments(
+    config: TrainingConfig, folder: Path, *, progress: bool, epochwise: bool = True
+) -> TrainingArguments:
+    """How the Trainer goes about it.
+
+    Args:
+        epochwise: evaluate and save at the end of each epoch, or do neither.
+    """
+    often = "epoch" if epochwise else "no"
+    cuda = torch.cuda.is_available()
+    bf16 = torch.cuda.is_bf16_supported() if cuda else torch.cpu._is_amx_tile_supported()
+    return TrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=config.epochs,
+        learning_rate=config.learning_rate,
+        per_device_train_batch_size=config.batch_size,
+        per_device_eval_batch_size=32,
+        lr_scheduler_type="linear",
+        warmup_steps=0.06,
+        weight_decay=0.01,
+        max_grad_norm=1.0,
+        bf16=bf16,
+        use_cpu=not cuda,
+        seed=config.seed,
+        train_sampling_strategy="group_by_length",
+        length_column_name="length",
+        remove_unused_columns=False,
+        label_names=["labels"],
+        eval_strategy=often,
+        save_strategy=often,
+        save_total_limit=2,
+        logging_strategy="steps",
+        logging_steps=20,
+        report_to=[],
+        disable_tqdm=not progress,
+        dataloader_pin_memory=cuda,
+        dataloader_num_workers=min(_MAX_WORKERS, (os.cpu_count() or 1) - 1) if cuda else 0,
+    )
+
+
+class HeadTrainer(Trainer):
+    """The Trainer with a head that learns faster than the backbone."""
+
+    def __init__(self, *, config: TrainingConfig, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._config = config
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """AdamW with a faster head, and no decay of biases and norms."""
+        if self.optimizer is None:
+            rate, decay = self.args.learning_rate, self.args.weight_decay
+            groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
+            for name, parameter in self.model.named_parameters():
+                own_rate = rate * self._config.head_rate if name.startswith("classifier.") else rate
+                groups.setdefault((own_rate, decay if parameter.ndim > 1 else 0.0), []).append(parameter)
+            self.optimizer = torch.optim.AdamW(
+                [{"params": one, "lr": lr, "weight_decay": wd} for (lr, wd), one in groups.items()], fused=True
+            )
+        return self.optimizer
+
+
+class StanceTrainer(HeadTrainer):
+    """Learns stances, and predicts them rather than tokens.
+
+    Args:
+        eval_collator: makes batches of records as they are; the other makes the ones that are learnt from.
+        teacher: whose reading is learnt besides the labels, if any.
+    """
+
+    def __init__(
+        self, *, eval_collator: Collator, teacher: Teacher | None, config: TrainingConfig, **kwargs: Any
+    ) -> None:
+        super().__init__(config=config, **kwargs)
+        self._teacher = teacher
+        self._train_collator = self.data_collator
+        self._eval_collator = eval_collator
+        self._layout = HeadLayout(config.key_size)
+
+    def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
+        """Batches of records as they are."""
+        self.data_collator = self._eval_collator
+        try:
+            return super().get_eval_dataloader(eval_dataset)
+        finally:
+            self.data_collator = self._train_collator
+
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """The loss on the labels and, with a teacher, on its reading."""
+        labels = inputs["labels"]
+        own = {**own_inputs(self.model, inputs), "labels": labels}
+        loss, outputs = super().compute_loss(model, own, True, num_items_in_batch)
+        if self._teacher is not None and model.training:
+            config = self._config
+            loss = loss + config.distil_weight * distil_loss(
+                link(outputs["logits"], labels, self._layout),
+                self._teacher.read(inputs, labels),
+                labels,
+                temperature=config.temperature,
+                link_weight=config.link_weight,
+            )
+        return (loss, outputs) if return_outputs else loss
+
+    def prediction_step(self, model: Any, inputs: Any, prediction_loss_only: bool, ignore_keys: Any = None) -> Any:
+        """Loss, log-probabilities and labels; a row of the latter two is an actor."""
+        inputs = self._prepare_inputs(inputs)
+        labels = inputs.pop("labels")
+        with torch.no_grad(), self.compute_loss_context_manager():
+            outputs = model(**own_inputs(self.model, inputs))
+            loss = self.compute_loss_func(outputs, labels)
+        stances = link(outputs["logits"], labels, self._layout)["stances"]
+        return loss.detach(), stances.flatten(0, 1), labels["stances"].flatten()
+
+
+def score_predictions(prediction: EvalPrediction) -> dict[str, float]:
+    """Macro-F1 over the actors whose label is clear."""
+    known = prediction.label_ids != IGNORE
+    y_true, y_pred = prediction.label_ids[known], np.asarray(prediction.predictions).argmax(axis=-1)[known]
+    return {"macro_f1": float(f1_score(y_true, y_pred, average="macro", labels=range(len(LABELS)), zero_division=0))}
