@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import islice, repeat
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -180,14 +180,17 @@ class Parquet:
 
     def _rows_of_group(self, file: Any, group: int, wanted: list[str]) -> Iterator[dict[str, Any] | str]:
         """Rows of a row group; where it is damaged, each row that cannot be read any more tells so."""
-        left = file.metadata.row_group(group).num_rows
+        left, reason = file.metadata.row_group(group).num_rows, "it holds fewer rows than it says"
         try:
             for batch in file.iter_batches(batch_size=256, row_groups=[group], columns=wanted):
-                for row in rows_of(batch):
+                for row in islice(rows_of(batch), left):
                     left -= 1
                     yield row
         except (OSError, ValueError) as error:
-            yield from repeat(f"row group {group} of the file is damaged: {error}", left)
+            if getattr(error, "errno", None):  # the disk, not the file
+                raise BatchError(f"{self.path}: cannot be read: {error}") from error
+            reason = str(error)
+        yield from repeat(f"row group {group} of the file is damaged: {reason}", left)
 
     def _open(self) -> Any:
         try:

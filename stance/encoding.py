@@ -20,8 +20,6 @@ from stance.text import find_sentences
 
 IntArray = NDArray[np.int64]
 
-#: What opens a text and what closes each part of it: BERT's tokens, MPNet's and RoBERTa's.
-_DELIMITERS = (("[CLS]", "[SEP]"), ("<s>", "</s>"))
 _SURROGATE = re.compile("[\ud800-\udfff]")
 #: A process name may take up at most this share of a window.
 _MAX_PROCESS_SHARE = 0.5
@@ -72,12 +70,13 @@ class Encoding:
 
 
 def _find_delimiters(tokenizer: Tokenizer) -> tuple[int, int]:
-    for pair in _DELIMITERS:
-        cls, sep = map(tokenizer.token_to_id, pair)
-        if cls is not None and sep is not None:
-            return cls, sep
-    wanted = " or ".join(map(" and ".join, _DELIMITERS))
-    raise ValueError(f"the tokenizer has no tokens that open and close a text; expected {wanted}")
+    """What opens a text and what closes each part of it, as the tokenizer's own template has it."""
+    ids = tokenizer.encode("").ids
+    if len(ids) != 2:
+        raise ValueError(
+            f"the tokenizer puts {len(ids)} tokens around a text; expected two, such as [CLS] and [SEP] or <s> and </s>"
+        )
+    return ids[0], ids[1]
 
 
 class Encoder:

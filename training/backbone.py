@@ -63,9 +63,11 @@ def make_encoder(tokenizer: PreTrainedTokenizerFast, config: TrainingConfig) -> 
     return Encoder(copy, max_length=config.max_length, context=config.context)
 
 
-def own_inputs(model: torch.nn.Module, arrays: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of a batch's arrays that the model takes: not every kind of backbone tells the parts of a pair apart."""
-    accepted = inspect.signature(model.forward).parameters
+def own_inputs(model: PreTrainedModel, arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a batch's arrays that the model reads: not every kind of backbone tells the parts of a pair apart."""
+    accepted = set(inspect.signature(model.forward).parameters) - {"labels"}
+    if getattr(model.config, "type_vocab_size", 2) < 2:
+        accepted.discard("token_type_ids")  # RoBERTa takes them, and knows but one
     return {name: array for name, array in arrays.items() if name in accepted}
 
 

@@ -61,7 +61,8 @@ class RecordEncoder:
             process = self._written_process(record, rng)
             passage = swap_names(passage, self._pool, self._config.swap_rate, rng)
             if self._config.teacher and rng.random() < self._config.drop_rate:
-                passage, labels = drop_sentences(passage, _DROPPED, rng), [IGNORE] * len(labels)
+                whole, passage = passage, drop_sentences(passage, _DROPPED, rng)
+                labels = labels if passage is whole else [IGNORE] * len(labels)
         encoding = self._encoder.encode(passage.text, process)
         mentions, owners = mention_weights(encoding, passage.mentions)
         return {

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from stance.errors import StanceError
 
 #: SHA-256 of the published ``model.safetensors`` of all-MiniLM-L6-v2, which the default backbone must match.
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -54,6 +58,18 @@ class TrainingConfig:
     drop_rate: float = 0.3
     seed: int = 13
     max_records: int = 0
+
+
+def parse_config(values: Mapping[str, Any]) -> TrainingConfig:
+    """Settings as a run wrote them; what it did not know yet is as it was then, by default.
+
+    Raises:
+        StanceError: if it holds settings of another version.
+    """
+    unknown = set(values) - {one.name for one in fields(TrainingConfig)}
+    if unknown:
+        raise StanceError(f"settings that this version does not know: {', '.join(sorted(unknown))}; train again")
+    return TrainingConfig(**values)
 
 
 def quick(config: TrainingConfig) -> TrainingConfig:

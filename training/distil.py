@@ -8,6 +8,7 @@ of it: its stance logits, and which tokens it looks at.
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
 import torch
@@ -17,8 +18,31 @@ from transformers import AutoModelForTokenClassification, PreTrainedTokenizerFas
 from stance.errors import StanceError
 from stance.transformer import HeadLayout
 from training.backbone import load_tokenizer, own_inputs
-from training.config import TrainingConfig
+from training.config import TrainingConfig, parse_config
 from training.losses import link
+
+log = logging.getLogger("train")
+
+
+def check_teacher(run: Path, own: Path, digest: str) -> TrainingConfig:
+    """The settings of a finished fine-tuning that may teach; one that was made with other data is told.
+
+    Args:
+        run: folder that ``train finetune`` left.
+        own: folder of the student's run.
+        digest: of the student's data.
+
+    Raises:
+        StanceError: if nothing was finished there, or it is the student itself.
+    """
+    if run.resolve() == own.resolve():
+        raise StanceError(f"--teacher {run}: is where this run goes itself; give it another --name or --seed")
+    if not (run / "done.json").exists() or not (run / "model").is_dir():
+        raise StanceError(f"--teacher {run}: no finished fine-tuning there; make one with `train finetune`")
+    stamp = json.loads((run / "run.json").read_text())
+    if stamp["corpus_digest"] != digest:
+        log.warning("%s was trained on other data: it may have seen what this run holds out", run)
+    return parse_config(stamp["config"])
 
 
 class Teacher:
@@ -27,24 +51,36 @@ class Teacher:
     Args:
         run: folder that ``train finetune`` left.
         student: the tokenizer whose ids the batches hold.
+        max_length: tokens of the longest window.
+        device: where the batches are.
 
     Raises:
-        StanceError: if there is no such run, or it reads other tokens.
+        StanceError: if it cannot be loaded, reads other tokens, or no windows of that length.
     """
 
-    def __init__(self, run: Path, student: PreTrainedTokenizerFast) -> None:
-        if not (run / "done.json").exists():
-            raise StanceError(f"--teacher {run}: no finished fine-tuning there; make one with `train finetune`")
-        config = TrainingConfig(**json.loads((run / "run.json").read_text())["config"])
+    def __init__(
+        self,
+        run: Path,
+        student: PreTrainedTokenizerFast,
+        *,
+        max_length: int,
+        device: torch.device,
+    ) -> None:
+        config = parse_config(json.loads((run / "run.json").read_text())["config"])
+        try:
+            model = AutoModelForTokenClassification.from_pretrained(run / "model")
+            tokenizer = load_tokenizer(config.backbone)
+        except OSError as error:
+            raise StanceError(f"--teacher {run}: cannot be loaded: {error}") from error
+        room = getattr(model.config, "max_position_embeddings", max_length)
+        if room < max_length:
+            raise StanceError(f"--teacher {run}: reads at most {room} tokens at once, the student {max_length}")
         self._layout = HeadLayout(config.key_size)
-        self._ids = translate_ids(student, load_tokenizer(config.backbone))
-        self._model = AutoModelForTokenClassification.from_pretrained(run / "model").eval().requires_grad_(False)
+        self._ids = translate_ids(student, tokenizer).to(device)
+        self._model = model.to(device).eval().requires_grad_(False)
 
     def read(self, inputs: dict[str, torch.Tensor], labels: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """What :func:`training.losses.link` makes of the teacher's logits, without gradients."""
-        device = inputs["input_ids"].device
-        self._model.to(device)
-        self._ids = self._ids.to(device)
         translated = {**inputs, "input_ids": self._ids[inputs["input_ids"]]}
         with torch.no_grad():
             logits = self._model(**own_inputs(self._model, translated)).logits
@@ -83,9 +119,11 @@ def distil_loss(
     """How far the student's reading of each mention is from the teacher's.
 
     The Kullback-Leibler divergence of the softened stances, times the squared temperature, and the cross-entropy of the
-    attention, weighed as the loss on the evidence is.
+    attention, weighed as the loss on the evidence is. What stands in for an actor without mentions is none.
     """
-    real = labels["owners"].any(dim=1)
+    real = labels["owners"].any(dim=1) & (labels["mentions"][..., 0] == 0)
+    if not real.any():
+        return student["mention_logits"].sum() * 0
     ours = (student["mention_logits"][real] / temperature).log_softmax(dim=-1)
     theirs = (teacher["mention_logits"][real] / temperature).softmax(dim=-1)
     stance = F.kl_div(ours, theirs, reduction="batchmean") * temperature**2

@@ -93,12 +93,12 @@ def export_model(
     return *graphs, parity
 
 
-def _run_all(model: torch.nn.Module, encode: RecordEncoder, located: Sequence[Located]) -> None:
+def _run_all(model: PreTrainedModel, encode: RecordEncoder, located: Sequence[Located]) -> None:
     for one in located:
         _torch_tokens(model, encode(one.record))
 
 
-def _export_fp32(model: torch.nn.Module, path: Path) -> None:
+def _export_fp32(model: PreTrainedModel, path: Path) -> None:
     names = list(own_inputs(model, dict.fromkeys(("input_ids", "attention_mask", "token_type_ids"))))
     example = tuple(torch.ones((2, 24), dtype=torch.long) for _ in names)
     axes = {0: torch.export.Dim("batch", min=1, max=512), 1: torch.export.Dim("sequence", min=2, max=512)}
@@ -162,7 +162,7 @@ def _compare(
     )
 
 
-def _torch_tokens(model: torch.nn.Module, arrays: dict[str, Any]) -> FloatArray:
+def _torch_tokens(model: PreTrainedModel, arrays: dict[str, Any]) -> FloatArray:
     rows: list[FloatArray] = []
     for number, window in enumerate(arrays["windows"]):
         ids, types = (torch.from_numpy(array)[None] for array in (window.input_ids, window.token_type_ids))

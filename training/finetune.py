@@ -12,7 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
-from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import (
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 
 from stance.actors import Lexicon
 from stance.schema import Process
@@ -54,14 +60,18 @@ def finetune(
     pad = int(tokenizer.pad_token_id or 0)
     encode = RecordEncoder(encoder, lexicon, processes, config, pool=pool, seed=config.seed)
     model = make_model(config)
+    arguments = make_arguments(config, folder, progress=progress)
+    teacher = None
+    if config.teacher:
+        teacher = Teacher(Path(config.teacher), tokenizer, max_length=config.max_length, device=arguments.device)
     trainer = StanceTrainer(
         model=model,
-        args=make_arguments(config, folder, progress=progress),
+        args=arguments,
         train_dataset=_dataset(train),
         eval_dataset=_dataset(dev),
         data_collator=Collator(encode, pad),
         eval_collator=Collator(RecordEncoder(encoder, lexicon, processes, config), pad),
-        teacher=Teacher(Path(config.teacher), tokenizer) if config.teacher else None,
+        teacher=teacher,
         compute_loss_func=StanceLoss(config),
         compute_metrics=score_predictions,
         config=config,

@@ -29,23 +29,25 @@ from training.baseline import fit_baseline, predict_yardsticks
 from training.batches import RecordEncoder
 from training.bundling import write_baseline_bundle, write_transformer_bundle
 from training.calibrate import fit_calibration, held_out_logits
-from training.config import TrainingConfig
+from training.config import TrainingConfig, parse_config
 from training.data import Data, load_data
+from training.distil import check_teacher
 from training.evaluate import Interval, Scores, score
 from training.export import MIN_INT8_AGREEMENT, Parity, export_model
 from training.finetune import finetune
-from training.held_out import interval_over_seeds, macro_by_subset, predict_ids
+from training.held_out import Ids, interval_over_seeds, macro_by_subset
 
 log = logging.getLogger("train")
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A fine-tuned model on disk."""
+    """A fine-tuned model on disk; ``teacher`` are the settings of the one it learnt from, if any."""
 
     folder: Path
     seconds: float
     history: list[dict[str, Any]]
+    teacher: dict[str, Any] | None
 
 
 def finetune_step(data: Data, config: TrainingConfig, folder: Path, *, resume: bool, progress: bool = True) -> Trained:
@@ -60,7 +62,8 @@ def finetune_step(data: Data, config: TrainingConfig, folder: Path, *, resume: b
     if resume and done_file.exists():
         done = json.loads(done_file.read_text())
         log.info("fine-tuning was done already: %s", folder)
-        return Trained(folder / "model", done["seconds"], done["history"])
+        return Trained(folder / "model", done["seconds"], done["history"], done.get("teacher"))
+    teacher = asdict(check_teacher(Path(config.teacher), folder, data.digest)) if config.teacher else None
     if not (resume and stamp_file.exists()):
         shutil.rmtree(folder, ignore_errors=True)  # what another run left must not be taken up by a later --resume
     folder.mkdir(parents=True, exist_ok=True)
@@ -77,8 +80,8 @@ def finetune_step(data: Data, config: TrainingConfig, folder: Path, *, resume: b
         progress=progress,
     )
     trainer.save_model(str(folder / "model"))
-    trained = Trained(folder / "model", time.monotonic() - started, trainer.state.log_history)
-    save_json(done_file, {"seconds": trained.seconds, "history": trained.history})
+    trained = Trained(folder / "model", time.monotonic() - started, trainer.state.log_history, teacher)
+    save_json(done_file, {"seconds": trained.seconds, "history": trained.history, "teacher": teacher})
     return trained
 
 
@@ -89,12 +92,17 @@ def check_resumable(data: Data, config: TrainingConfig, folder: Path) -> None:
         StanceError: if it was made with other settings or data.
     """
     file = folder / "run.json"
-    if file.exists() and json.loads(file.read_text()) != _stamp(data, config):
+    if file.exists() and _load_stamp(file) != _stamp(data, config):
         raise StanceError(f"{file}: made with other settings or data; run under another --name, or without --resume")
 
 
 def _stamp(data: Data, config: TrainingConfig) -> dict[str, Any]:
     return {"config": asdict(config), "corpus_digest": data.digest, "package_version": stance.__version__}
+
+
+def _load_stamp(file: Path) -> dict[str, Any]:
+    stamp = json.loads(file.read_text())
+    return {**stamp, "config": asdict(parse_config(stamp["config"]))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,22 +128,19 @@ def export_step(data: Data, config: TrainingConfig, trained: Trained, *, min_agr
     encode = RecordEncoder(encoder, data.lexicon, data.known, config)
     model = AutoModelForTokenClassification.from_pretrained(trained.folder)
     fp32, int8, parity = export_model(model, encoder, layout, encode, data.splits["dev"], min_agreement=min_agreement)
-    fp32_bundle, int8_bundle = (
-        calibrated(data, TransformerEngine(graph, encoder, layout), name)
-        for graph, name in ((fp32, "fp32"), (int8, "int8"))
-    )
-    bundles = (int8_bundle, fp32_bundle)
-    scores = [score(one, data.splits["test"], names=data.names) for one in bundles]
-    ours, theirs = (predict_ids(one, data.calibration, data.names) for one in bundles)
+    engines = [TransformerEngine(graph, encoder, layout) for graph in (int8, fp32)]
+    (int8_bundle, ours), (fp32_bundle, theirs) = map(calibrated, (data, data), engines, ("int8", "fp32"))
+    scores = [score(one, data.splits["test"], names=data.names) for one in (int8_bundle, fp32_bundle)]
     return Exported(int8, int8_bundle.calibration, *scores, parity, float((ours == theirs).mean()))
 
 
-def calibrated(data: Data, engine: Engine, name: str) -> Bundle:
-    """A bundle in memory around an engine, with calibrated probabilities."""
+def calibrated(data: Data, engine: Engine, name: str) -> tuple[Bundle, Ids]:
+    """A bundle in memory around an engine, its probabilities calibrated, and the labels that it gives those cases."""
     known = data.known
     logits, y_true = held_out_logits(engine, data.calibration, data.lexicon, data.names)
     calibration = fit_calibration(logits, y_true)
-    return Bundle(name, "", engine, data.lexicon, {one.key: one for one in known}, calibration)
+    bundle = Bundle(name, "", engine, data.lexicon, {one.key: one for one in known}, calibration)
+    return bundle, logits.argmax(axis=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +156,7 @@ def baseline_step(data: Data) -> Baseline:
     """Fit, calibrate and score the scikit-learn baseline, the majority label and the name alone."""
     test = data.splits["test"]
     pipeline = fit_baseline(data.splits["train"], data.lexicon)
-    bundle = calibrated(data, BaselineEngine(pipeline), "baseline")
+    bundle, _ = calibrated(data, BaselineEngine(pipeline), "baseline")
     rows = {"scikit-learn baseline": dict(score(bundle, test, names=data.names).macro_f1)}
     for name, y_pred in predict_yardsticks(data.splits["train"], test).items():
         rows[name] = macro_by_subset(test, y_pred, data.names)
@@ -182,7 +187,7 @@ def load_run(folder: Path, paths: Sequence[Path], calibration: Sequence[Path]) -
         raise StanceError(
             f"{folder}: no finished fine-tuning; run `train finetune` first, with the same --name and --seed"
         )
-    stamp = json.loads((folder / "run.json").read_text())
+    stamp = _load_stamp(folder / "run.json")
     data = load_data(paths, calibration=calibration)
     if stamp["corpus_digest"] != data.digest:
         raise StanceError(f"{folder}: was trained on other data; give the same --data, or train again")
@@ -251,6 +256,7 @@ def _metrics(
         "rows": as_dicts({**table, **yardsticks}),
         "test": asdict(exported.scores),
         "parity": {**asdict(exported.parity), "calibration_agreement": exported.agreement},
+        "teacher": trained.teacher,
         "config": asdict(config),
         "corpus_digest": data.digest,
         "calibration_records": len(data.calibration),

@@ -110,6 +110,7 @@ def save_card(folder: Path, *, name: str, scores: Scores, metrics: Mapping[str, 
     text = _CARD.format(
         name=name,
         backbone=metrics["config"]["backbone"],
+        teacher=_tell_teacher(metrics),
         digest=metrics["corpus_digest"][:16],
         calibration=metrics["calibration_records"],
         minutes=metrics["seconds"] / 60,
@@ -136,6 +137,11 @@ def save_card(folder: Path, *, name: str, scores: Scores, metrics: Mapping[str, 
     (folder / CARD).write_text(text, encoding="utf-8")
 
 
+def _tell_teacher(metrics: Mapping[str, Any]) -> str:
+    teacher = metrics["teacher"]
+    return f" on the labels and on the reading of a fine-tuned {teacher['backbone']}" if teacher else ""
+
+
 def _format_coverage(scores: Scores) -> str:
     return ", ".join(
         f"{100 * accuracy:.1f} on the surest {100 * coverage:.0f}%"
@@ -151,7 +157,8 @@ _CARD = """# Model card: {name}
 
 Says where each actor of a news text stands toward a peace process: `support`, `boycott`, `conditional` or `none`.
 
-- **Model**: {backbone} fine-tuned with a token head, exported to ONNX int8; one pass over the text judges every actor in it.
+- **Model**: {backbone} fine-tuned with a token head{teacher}, exported to ONNX int8; one pass over the text judges every
+  actor in it.
 - **Data**: {train} training, {dev} dev and {test} test records of `data/corpus`
   (digest `{digest}`), passages written for training and labelled by `data/codebook.md`; see `data/README.md`.
 - **Calibrated on** {calibration} records, by default the dev split of `data/gold`: retold real reports.

@@ -116,11 +116,13 @@ class StanceTrainer(HeadTrainer):
         labels = inputs["labels"]
         own = {**own_inputs(self.model, inputs), "labels": labels}
         loss, outputs = super().compute_loss(model, own, True, num_items_in_batch)
-        if self._teacher is not None and model.training:
+        if self._teacher is not None:
             config = self._config
+            with self.accelerator.autocast():
+                reading = self._teacher.read(inputs, labels)
             loss = loss + config.distil_weight * distil_loss(
                 link(outputs["logits"], labels, self._layout),
-                self._teacher.read(inputs, labels),
+                reading,
                 labels,
                 temperature=config.temperature,
                 link_weight=config.link_weight,

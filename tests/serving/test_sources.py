@@ -169,3 +169,20 @@ def test_a_damaged_row_group_costs_its_own_rows(tmp_path: Path) -> None:
     assert [isinstance(record, Fault) for record in records] == [10 <= number < 20 for number in range(30)]
     assert "row group 1 of the file is damaged" in records[10].message
     assert records[29].fields({}) == {"text": texts[29]}
+
+
+def test_a_row_group_that_ends_early_keeps_its_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pa = pytest.importorskip("pyarrow", reason="the extra 'batch' is not installed")
+    import pyarrow.parquet as pq
+
+    class Short(pq.ParquetFile):
+        """As pyarrow gives some damaged pages: fewer rows, and no error."""
+
+        def iter_batches(self, *args: Any, **kwargs: Any) -> Any:
+            for batch in super().iter_batches(*args, **kwargs):
+                yield batch.slice(0, batch.num_rows - 2)
+
+    pq.write_table(pa.table({"text": ["a", "b", "c", "d", "e", "f"]}), tmp_path / "in.parquet", row_group_size=3)
+    monkeypatch.setattr(pq, "ParquetFile", Short)
+    gone = "invalid_request"
+    assert fields_of(source_of(tmp_path / "in.parquet")) == [{"text": "a"}, gone, gone, {"text": "d"}, gone, gone]

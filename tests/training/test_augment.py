@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stance.schema import Span
-from training.augment import Passage, apply_edits, find_strings, make_pool, swap_names
+from training.augment import Passage, apply_edits, drop_sentences, find_strings, make_pool, swap_names
 
 TEXT = "Hassan Omari of the Delta Council (DC) will come. Omari said the DC, or the group, agreed."
 
@@ -59,3 +59,22 @@ def test_spans_move_with_the_text(data: st.DataObject) -> None:
 @pytest.mark.parametrize(("needle", "expected"), [(["DC"], 2), (["nobody"], 0), (["."], 2)])
 def test_every_place_is_found(needle: list[str], expected: int) -> None:
     assert len(find_strings(TEXT, needle)) == expected
+
+
+REPORT = "Alpha came. Beta stayed away, Gamma said. Delta waits."
+
+
+def test_sentences_go_with_the_mentions_and_evidence_in_them() -> None:
+    names, acts = ("Alpha", "Beta", "Delta"), ("came", "stayed away", "waits")
+    mentions, evidence = (
+        tuple((Span(REPORT.index(words), REPORT.index(words) + len(words)),) for words in kind)
+        for kind in (names, acts)
+    )
+    seen = set()
+    for seed in range(40):
+        left = drop_sentences(Passage(REPORT, mentions, evidence), 0.4, random.Random(seed))
+        seen.add(left.text)
+        for spans, words in zip((*left.mentions, *left.evidence), (*names, *acts), strict=True):
+            assert [left.text[one.start : one.end] for one in spans] == [words] * (words in left.text)
+    assert {"Alpha came. Delta waits.", REPORT, "Delta waits."} <= seen
+    assert "" not in seen
