@@ -102,7 +102,7 @@ def _stamp(data: Data, config: TrainingConfig) -> dict[str, Any]:
 
 def _load_stamp(file: Path) -> dict[str, Any]:
     stamp = json.loads(file.read_text())
-    return {**stamp, "config": asdict(parse_config(stamp["config"]))}
+    return {**stamp, "config": asdict(parse_config(stamp.get("config", {})))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +189,7 @@ def load_run(folder: Path, paths: Sequence[Path], calibration: Sequence[Path]) -
         )
     stamp = _load_stamp(folder / "run.json")
     data = load_data(paths, calibration=calibration)
-    if stamp["corpus_digest"] != data.digest:
+    if stamp.get("corpus_digest") != data.digest:
         raise StanceError(f"{folder}: was trained on other data; give the same --data, or train again")
     return TrainingConfig(**stamp["config"]), data
 
