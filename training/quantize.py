@@ -27,7 +27,7 @@ from torch import nn
 #: How much of the unevenness moves from activations to weights; 0 none, 1 all.
 SMOOTHING = 0.85
 #: So many feed-forward blocks, from the first, have their second product in fp32.
-FP32_BLOCKS = 3
+FP32_BLOCKS = 2
 #: A table with fewer rows (positions, token types) stays as it is.
 MIN_ROWS = 1024
 
