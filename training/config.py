@@ -62,8 +62,8 @@ class TrainingConfig:
     max_records: int = 0
 
 
-#: What `train run` and `train finetune` make: the model that is released, and one that is made in a sixth of the time
-#: (docs/experiments.md tells what each costs and reaches).
+#: What `train run` and `train finetune` make: the model that is released, and a smaller one in about a seventh of the
+#: time (benchmarks/finetuning.py).
 PRESETS = {
     "default": TrainingConfig(backbone="mpnet", layers=8, epochs=2.5, learning_rate=5e-5),
     "small": TrainingConfig(epochs=1.0),
@@ -79,7 +79,8 @@ def parse_config(values: Mapping[str, Any]) -> TrainingConfig:
     unknown = set(values) - {one.name for one in fields(TrainingConfig)}
     if unknown:
         raise StanceError(f"settings that this version does not know: {', '.join(sorted(unknown))}; train again")
-    return TrainingConfig(**{"hidden_dropout": 0.1, **values})
+    then = {"hidden_dropout": 0.1}  # what the backbones had of their own
+    return TrainingConfig(**{**then, **values})
 
 
 def quick(config: TrainingConfig) -> TrainingConfig:

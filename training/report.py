@@ -141,7 +141,7 @@ def save_card(folder: Path, *, name: str, scores: Scores, metrics: Mapping[str, 
 def _tell_backbone(config: Mapping[str, Any]) -> str:
     published = PUBLISHED.get(config["backbone"])
     name = published.name if published else config["backbone"]
-    return f"the first {config['layers']} layers of {name}" if config["layers"] else name
+    return f"the first {config['layers']} layers of {name}" if config.get("layers") else name
 
 
 def _tell_teacher(metrics: Mapping[str, Any]) -> str:
