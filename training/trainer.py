@@ -33,7 +33,7 @@ def make_arguments(
     """
     often = "epoch" if epochwise else "no"
     cuda = torch.cuda.is_available()
-    bf16 = torch.cuda.is_bf16_supported() if cuda else torch.cpu._is_amx_tile_supported()
+    bf16 = torch.cuda.is_bf16_supported() if cuda else torch.cpu._is_avx512_bf16_supported()
     return TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=config.epochs,
