@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,23 @@ from training.losses import link
 
 #: Processes that make batches for a GPU; on a CPU the training itself needs every core.
 _MAX_WORKERS = 4
+
+
+#: Of glibc's malloc.h.
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
+
+
+def keep_freed_memory() -> None:
+    """Have glibc keep the memory that a step frees, for the next one; elsewhere nothing is done.
+
+    Every step's activations are as large as the last one's. By default they go back to the system, and each page comes
+    back zeroed: a quarter of a step on a CPU. The process keeps what its largest step took.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_TRIM_THRESHOLD, -1)  # never
+        mallopt(_M_TOP_PAD, 512 << 20)
+        mallopt(_M_MMAP_MAX, 0)
 
 
 def make_arguments(
@@ -68,6 +86,8 @@ class HeadTrainer(Trainer):
 
     def __init__(self, *, config: TrainingConfig, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        if self.args.device.type == "cpu":
+            keep_freed_memory()
         self._config = config
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
