@@ -5,9 +5,11 @@ Nothing of a bundle is parsed before its digest was checked; nothing in it is a 
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -144,6 +146,7 @@ def load_bundle(folder: Path | str, *, threads: int = 0) -> Bundle:
     with _parsing(folder / CALIBRATION):
         calibration = Calibration(**json.loads((folder / CALIBRATION).read_bytes()))
     engine = _load_engine(folder, config, threads)
+    _give_back()
     return Bundle(identity.name, identity.version, engine, lexicon, processes, calibration)
 
 
@@ -217,18 +220,23 @@ def _load_engine(folder: Path, config: Mapping[str, Any], threads: int) -> Engin
         encoder = Encoder(tokenizer, max_length=index(config["max_length"]), context=index(config["context"]))
         layout = HeadLayout(index(config["key_size"]))
     with _parsing(folder / MODEL):
-        return TransformerEngine(_read_graph(folder / MODEL), encoder, layout, threads=threads)
+        _refuse_external(folder / MODEL)
+        return TransformerEngine(folder / MODEL, encoder, layout, threads=threads)
 
 
-def _read_graph(path: Path) -> bytes:
-    graph = path.read_bytes()
-    outside = find_external(graph)
+def _refuse_external(path: Path) -> None:
+    outside = find_external(path.read_bytes())
     if outside is not None:
         raise BundleCorrupt(
             f"{path}: tensor {outside!r} has its data in another file, which no digest covers; "
             "save the graph in one file, or make the bundle again with `train run`"
         )
-    return graph
+
+
+def _give_back() -> None:
+    """Return to the system what reading the files took; glibc would keep it: as much as the graph is large."""
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
+        libc.malloc_trim(0)
 
 
 def parse_actors(entries: Sequence[Mapping[str, Any]]) -> list[Actor]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -183,18 +184,20 @@ class TransformerEngine:
     """Runs the graph of a bundle.
 
     Args:
-        model: the serialised ONNX graph, without external data.
+        model: the ONNX graph, without external data: serialised, or its file, of which ONNX Runtime keeps no copy.
         threads: threads of the session; 0 lets ONNX Runtime take one a core.
     """
 
-    def __init__(self, model: bytes, encoder: Encoder, layout: HeadLayout, *, threads: int = 0) -> None:
+    def __init__(self, model: bytes | Path, encoder: Encoder, layout: HeadLayout, *, threads: int = 0) -> None:
         onnxruntime.disable_telemetry_events()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        options.enable_mem_pattern = False  # would hold memory for every length of window that it has seen
+        graph = model if isinstance(model, bytes) else str(model)
+        self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         self._inputs = {one.name for one in self._session.get_inputs()}
         self._encoder = encoder
         self._layout = layout

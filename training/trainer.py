@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +35,10 @@ def keep_freed_memory() -> None:
     Every step's activations are as large as the last one's. By default they go back to the system, and each page comes
     back zeroed: a quarter of a step on a CPU. The process keeps what its largest step took.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(_M_TRIM_THRESHOLD, -1)  # never
-        mallopt(_M_TOP_PAD, 512 << 20)
-        mallopt(_M_MMAP_MAX, 0)
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        libc.mallopt(_M_TRIM_THRESHOLD, -1)  # never
+        libc.mallopt(_M_TOP_PAD, 512 << 20)
+        libc.mallopt(_M_MMAP_MAX, 0)
 
 
 def make_arguments(

@@ -49,7 +49,7 @@ def test_check_is_content_with_the_corpus() -> None:
 
 def test_help_of_every_command_has_an_example() -> None:
     models = ("baseline", "finetune", "export", "evaluate", "behaviour", "run")
-    for name in ("check", "split", "agreement", "data", "suggest", "import", "peers", "curve", *models):
+    for name in ("check", "split", "agreement", "data", "suggest", "import", "peers", "curve", "ladder", *models):
         assert f"Example: train {name}" in train(name, "--help")
     assert "Example: train benchmark newsmtsc" in train("benchmark", "newsmtsc", "--help")
 

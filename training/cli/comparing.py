@@ -1,19 +1,32 @@
-"""Commands that compare: peers, curve, benchmark newsmtsc."""
+"""Commands that compare: peers, curve, ladder, benchmark newsmtsc."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
-from training.cli.models import BackboneOption, BatchOption, EpochsOption, RunsOption, SeedOption
+from training.cli.models import (
+    BackboneOption,
+    BatchOption,
+    EpochsOption,
+    OwnEpochsOption,
+    PresetOption,
+    RunsOption,
+    SeedOption,
+    choose,
+)
 from training.cli.shell import DataOption, console, prepare, told
 from training.config import TrainingConfig
 from training.corpus import CORPUS, GOLD
+
+if TYPE_CHECKING:
+    from training.data import Data
+    from training.ladder import Changes
 
 _DEFAULT = TrainingConfig()
 GoldOption = Annotated[list[Path], typer.Option("--gold", help="Files of gold records, or folders of them.")]
@@ -85,7 +98,7 @@ def curve(
         list[int], typer.Option(min=1, max=100, help="A share of the training records; may be given more than once.")
     ] = [12, 25, 50, 100],
     seeds: SeedsOption = 1,
-    name: Annotated[str, typer.Option(help="Of the run: results go to RUNS/NAME/curve.json.")] = "curve",
+    name: Annotated[str, typer.Option(help="Of the run: results go to RUNS/NAME/ladder.json.")] = "curve",
     runs: RunsOption = Path("runs"),
     backbone: BackboneOption = _DEFAULT.backbone,
     epochs: EpochsOption = _DEFAULT.epochs,
@@ -99,22 +112,60 @@ def curve(
     Example: train curve --seeds 3
     """
     prepare()
-    from training.curve import CURVE, measure_curve, summarise_curve
-    from training.data import load_data, load_held_out, require_enough
+    from training.data import load_data
+    from training.ladder import curve_rows
 
     config = replace(_DEFAULT, backbone=backbone, epochs=epochs, batch_size=batch_size, seed=seed)
     with told():
         loaded = load_data(data)
-        require_enough(loaded)
-        held_out = {"gold dev": load_held_out(gold, "dev"), "corpus dev": loaded.splits["dev"]}
-        result = measure_curve(loaded, held_out, config, percents=percent, seeds=seeds, folder=runs / name)
-    table = Table("share", "records", "actors", "seeds", *held_out, title="macro-F1 (95% interval)")
-    for share, rows, scores in summarise_curve(result):
-        first = rows[0]
-        counts = [f"{share}%", f"{first['records']:,}", f"{first['actors']:,}", str(len(rows))]
-        table.add_row(*counts, *(str(scores[part]) for part in held_out))
+        _climb(loaded, gold, config, rows=curve_rows(loaded, percent), seeds=seeds, folder=runs / name)
+
+
+def ladder(
+    changes: Annotated[list[str], typer.Argument(metavar="CHANGES...", help="A row each: NAME=VALUE,... of settings.")],
+    data: DataOption = [CORPUS],
+    gold: GoldOption = [GOLD],
+    preset: PresetOption = "default",
+    epochs: OwnEpochsOption = None,
+    max_records: Annotated[int, typer.Option(min=0, help="Train on a random part of so many records; 0: all.")] = 0,
+    seeds: SeedsOption = 3,
+    name: Annotated[str, typer.Option(help="Of the run: results go to RUNS/NAME/ladder.json.")] = "ladder",
+    runs: RunsOption = Path("runs"),
+    seed: SeedOption = _DEFAULT.seed,
+) -> None:
+    """Measure what changed settings give: macro-F1 on gold dev and corpus dev, a row for each, the unchanged first.
+
+    Stopped, or with further rows or seeds, it goes on where it was. The settings are told in training/config.py.
+
+    Example: train ladder swap_rate=0 link_weight=0,cue_weight=0 --preset small --max-records 2000 --seeds 3
+    """
+    prepare()
+    from training.data import load_data
+    from training.ladder import parse_changes
+
+    config = choose(preset, None, None, {"epochs": epochs, "max_records": max_records}, seed, None, False)
+    with told():
+        rows = {"unchanged": {}, **{one: parse_changes(one) for one in changes}}
+        _climb(load_data(data), gold, config, rows=rows, seeds=seeds, folder=runs / name)
+
+
+def _climb(
+    data: Data, gold: list[Path], config: TrainingConfig, *, rows: Mapping[str, Changes], seeds: int, folder: Path
+) -> None:
+    from training.data import load_held_out, require_enough
+    from training.ladder import LADDER, measure_ladder, summarise_ladder
+
+    require_enough(data)
+    held_out = {"gold dev": load_held_out(gold, "dev"), "corpus dev": data.splits["dev"]}
+    result = measure_ladder(data, held_out, config, rows=rows, seeds=seeds, folder=folder)
+    columns = ("", "records", "actors", "seeds", *held_out, "training, s")
+    table = Table(*columns, title="macro-F1 (95% interval)")
+    for row, done, scores in summarise_ladder(result):
+        seconds = sum(one["training_seconds"] for one in done) / len(done)
+        counts = [row, f"{done[0]['records']:,}", f"{done[0]['actors']:,}", str(len(done))]
+        table.add_row(*counts, *(str(scores[part]) for part in held_out), f"{seconds:,.0f}")
     console.print(table)
-    console.print(f"wrote {runs / name / CURVE}", soft_wrap=True)
+    console.print(f"wrote {folder / LADDER}", soft_wrap=True)
 
 
 @benchmark.command()

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from stance.bundle import save_json
+from stance.errors import StanceError
+from training.config import TrainingConfig
+from training.data import load_data
+from training.ladder import LADDER, curve_rows, measure_ladder, parse_changes, summarise_ladder
+
+
+@pytest.mark.slow
+def test_the_ladder_goes_on_where_it_was(small_corpus: Path, tiny_backbone: Path, tmp_path: Path) -> None:
+    data = load_data([small_corpus])
+    config = TrainingConfig(backbone=str(tiny_backbone), epochs=1.0, key_size=8, max_length=128)
+    held_out = {"corpus dev": data.splits["dev"]}
+    quarter, whole = {"max_records": 15}, {"max_records": 0, "link_weight": 0.0}
+
+    def measure(
+        rows: dict[str, dict[str, float]], seeds: int, own: TrainingConfig = config
+    ) -> dict[str, list[dict[str, object]]]:
+        return measure_ladder(data, held_out, own, rows=rows, seeds=seeds, folder=tmp_path / "ladder", progress=False)
+
+    first = measure({"a": quarter}, 1)
+    again = measure({"b": whole, "a": quarter}, 2)
+    assert again["runs"][0] == first["runs"][0]
+    assert [(one["row"], one["seed"]) for one in again["runs"]] == [("a", 13), ("b", 13), ("b", 14), ("a", 14)]
+    assert [one["records"] for one in again["runs"]] == [15, 60, 60, 15]
+    assert [path.name for path in (tmp_path / "ladder").iterdir()] == [LADDER]
+    row, runs, scores = summarise_ladder(again)[1]
+    assert (row, len(runs)) == ("b", 2)
+    assert scores["corpus dev"].value == pytest.approx(
+        sum(one["macro_f1"]["corpus dev"]["all"]["value"] for one in runs) / 2
+    )
+    with pytest.raises(StanceError, match="made with other settings or data"):
+        measure({"b": whole}, 1, replace(config, epochs=2.0))
+    with pytest.raises(StanceError, match="has a row 'a' of other settings"):
+        measure({"a": whole}, 1)
+
+
+def test_a_ladder_on_other_labels_is_not_gone_on_with(small_corpus: Path, tmp_path: Path) -> None:
+    data = load_data([small_corpus])
+    first, *others = data.splits["dev"]
+    actor = first.record.actors[0]
+    label = "support" if actor.label == "none" else "none"
+    relabelled = (actor.model_copy(update={"label": label}), *first.record.actors[1:])
+    changed = replace(first, record=first.record.model_copy(update={"actors": relabelled}))
+    nothing = {"config": TrainingConfig(), "rows": {}, "seeds": 1, "folder": tmp_path}
+    ladder = measure_ladder(data, {"gold dev": [first, *others]}, **nothing)
+    save_json(tmp_path / LADDER, ladder)
+    assert measure_ladder(data, {"gold dev": [first, *others]}, **nothing) == ladder
+    with pytest.raises(StanceError, match="made with other settings or data"):
+        measure_ladder(data, {"gold dev": [changed, *others]}, **nothing)
+
+
+def test_a_curve_is_a_ladder_of_shares(small_corpus: Path) -> None:
+    rows = curve_rows(load_data([small_corpus]), [100, 25, 25])
+    assert rows == {"25%": {"max_records": 15}, "100%": {"max_records": 0}}
+
+
+def test_changes_are_read_as_the_settings_are() -> None:
+    assert parse_changes("swap_rate=0.7, layers=6,backbone=mpnet") == {
+        "swap_rate": 0.7,
+        "layers": 6,
+        "backbone": "mpnet",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("swap=0.7", "'swap=0.7' is no setting with its value; allowed are NAME=VALUE of backbone, layers"),
+        ("swap_rate", "'swap_rate' is no setting"),
+        ("seed=4", "'seed=4' is no setting"),
+        ("layers=6.5", "layers: '6.5' is no int"),
+        ("", "'' is no setting"),
+    ],
+)
+def test_changes_that_cannot_be_are_told(text: str, told: str) -> None:
+    with pytest.raises(StanceError, match=told):
+        parse_changes(text)

@@ -1,0 +1,166 @@
+"""A ladder of experiments: for each row of settings and each seed a model, measured on held-out records.
+
+The learning curve is one: its rows are shares of the training data.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any
+
+import stance
+from stance.bundle import save_json
+from stance.errors import StanceError
+from training.config import TrainingConfig
+from training.corpus import Located, corpus_digest
+from training.data import Data
+from training.evaluate import Interval
+from training.finetune import sample_records
+from training.held_out import clear_actors, interval_over_seeds, macro_by_subset, predict_ids
+from training.peers.ours import bundle_trained
+from training.pipeline import finetune_step
+
+log = logging.getLogger("train")
+
+LADDER = "ladder.json"
+
+#: In a row's name, where it names a folder.
+_UNSAFE = re.compile(r"[^\w.=-]+")
+
+#: What a row changes of the settings, by the name of the field.
+Changes = Mapping[str, Any]
+
+
+def parse_changes(text: str) -> Changes:
+    """What ``swap_rate=0.7,link_weight=0`` changes.
+
+    Raises:
+        StanceError: if a setting is unknown or its value is of another kind.
+    """
+    # The seed is what is averaged over.
+    kinds = {one.name: type(one.default) for one in fields(TrainingConfig) if one.name != "seed"}
+    changes = {}
+    for part in text.split(","):
+        name, sign, value = (piece.strip() for piece in part.partition("="))
+        if not sign or name not in kinds:
+            raise StanceError(f"{part!r} is no setting with its value; allowed are NAME=VALUE of {', '.join(kinds)}")
+        try:
+            changes[name] = kinds[name](value)
+        except ValueError as error:
+            raise StanceError(f"{name}: {value!r} is no {kinds[name].__name__}") from error
+    return changes
+
+
+def curve_rows(data: Data, percents: Sequence[int]) -> dict[str, Changes]:
+    """The rows of a learning curve over shares of the training records, 1..100."""
+    records = len(data.splits["train"])
+    return {
+        f"{percent}%": {"max_records": 0 if percent >= 100 else max(1, round(records * percent / 100))}
+        for percent in sorted(set(percents))
+    }
+
+
+def measure_ladder(
+    data: Data,
+    held_out: Mapping[str, Sequence[Located]],
+    config: TrainingConfig,
+    *,
+    rows: Mapping[str, Changes],
+    seeds: int,
+    folder: Path,
+    progress: bool = True,
+) -> dict[str, Any]:
+    """Train each row with each seed and measure; what ``ladder.json`` in ``folder`` has already is not done again.
+
+    Args:
+        held_out: records to be measured on, by name.
+        config: what every row changes; its seed is the first.
+        rows: by name.
+
+    Returns:
+        What ``ladder.json`` holds: settings, and an entry for each row and seed. The model is measured in int8.
+
+    Raises:
+        StanceError: if ``folder`` holds a ladder of other settings or data, or a row of that name with other changes.
+    """
+    ladder = _load(folder, _stamp(data, held_out, config))
+    done = {(one["row"], one["seed"]): one["changes"] for one in ladder["runs"]}
+    for row, changes in rows.items():
+        for seed in range(config.seed, config.seed + seeds):
+            if done.get((row, seed), changes) != changes:
+                raise StanceError(f"{folder / LADDER}: has a row {row!r} of other settings; give another --name")
+            if (row, seed) in done:
+                log.info("%s, seed %d: was done already", row, seed)
+                continue
+            log.info("%s, seed %d", row, seed)
+            own = replace(config, **{**changes, "seed": seed})
+            run = folder / f"{_UNSAFE.sub('_', row)}-seed-{seed}"
+            measured = _measure_run(data, held_out, own, run, progress)
+            ladder["runs"].append({"row": row, "changes": dict(changes), "seed": seed, **measured})
+            _save(folder, ladder)
+    return ladder
+
+
+def summarise_ladder(ladder: Mapping[str, Any]) -> list[tuple[str, list[dict[str, Any]], dict[str, Interval]]]:
+    """By row: its runs, and macro-F1 over all actors by held-out part, over seeds if there are several."""
+    rows = []
+    for row in dict.fromkeys(one["row"] for one in ladder["runs"]):
+        runs = [one for one in ladder["runs"] if one["row"] == row]
+        by_part = {part: [Interval(**one["macro_f1"][part]["all"]) for one in runs] for part in runs[0]["macro_f1"]}
+        scores = {
+            part: interval_over_seeds([one.value for one in ones]) if len(ones) > 1 else ones[0]
+            for part, ones in by_part.items()
+        }
+        rows.append((row, runs, scores))
+    return rows
+
+
+def _measure_run(
+    data: Data, held_out: Mapping[str, Sequence[Located]], config: TrainingConfig, run: Path, progress: bool
+) -> dict[str, Any]:
+    trained = finetune_step(data, config, run, resume=True, progress=progress)
+    _, int8 = bundle_trained(data, config, trained)
+    train = sample_records(data.splits["train"], config)
+    scores = {
+        name: macro_by_subset(located, predict_ids(int8, located, data.names), data.names)
+        for name, located in held_out.items()
+    }
+    shutil.rmtree(run)  # a dozen models with their optimisers would fill a disk
+    return {
+        "records": len(train),
+        "actors": len(clear_actors(train)),
+        "training_seconds": trained.seconds,
+        "macro_f1": {name: {subset: asdict(one) for subset, one in row.items()} for name, row in scores.items()},
+    }
+
+
+def _stamp(data: Data, held_out: Mapping[str, Sequence[Located]], config: TrainingConfig) -> dict[str, Any]:
+    return {
+        "config": asdict(config),
+        "corpus_digest": data.digest,
+        "held_out": {name: corpus_digest(located) for name, located in held_out.items()},
+        "package_version": stance.__version__,
+    }
+
+
+def _load(folder: Path, stamp: dict[str, Any]) -> dict[str, Any]:
+    path = folder / LADDER
+    if not path.exists():
+        return {**stamp, "runs": []}
+    ladder: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if {key: ladder.get(key) for key in stamp} != stamp:
+        raise StanceError(f"{path}: made with other settings or data; give another --name, or delete the file")
+    return ladder
+
+
+def _save(folder: Path, ladder: Mapping[str, Any]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    save_json(folder / f".{LADDER}", ladder)
+    os.replace(folder / f".{LADDER}", folder / LADDER)
