@@ -48,7 +48,8 @@ class Encoding:
 
     Attributes:
         windows: at least one, in order.
-        offsets: shape ``(tokens, 2)``; start and end, in code points, of each token of the text.
+        offsets: shape ``(tokens, 2)``; start and end, in code points, of each token of the text; they are equal where
+            a token is but white space.
     """
 
     windows: tuple[Window, ...]
@@ -79,6 +80,13 @@ def _find_delimiters(tokenizer: Tokenizer) -> tuple[int, int]:
     return ids[0], ids[1]
 
 
+def _without_spaces(text: str, offsets: IntArray) -> IntArray:
+    """Offsets without the white space before a word, which SentencePiece's tokens take along."""
+    trimmed = offsets.copy()
+    trimmed[:, 0] = [end - len(text[start:end].lstrip()) for start, end in offsets.tolist()]
+    return trimmed
+
+
 class Encoder:
     """Turns a text into windows of at most ``max_length`` tokens.
 
@@ -104,7 +112,7 @@ class Encoder:
         """
         head = self._encode_process(process.name_in(text))
         whole = self._tokenizer.encode(_SURROGATE.sub("\ufffd", text), add_special_tokens=False)
-        offsets = np.asarray(whole.offsets, dtype=np.int64).reshape(-1, 2)
+        offsets = _without_spaces(text, np.asarray(whole.offsets, dtype=np.int64).reshape(-1, 2))
         ids = np.asarray(whole.ids, dtype=np.int64)
         cuts = self._cut(offsets, find_sentences(text), self.max_length - len(head) - 1)
         windows = tuple(self._window(head, ids, context, first, last) for context, first, last in cuts)

