@@ -62,8 +62,8 @@ class TrainingConfig:
     max_records: int = 0
 
 
-#: What `train run` and `train finetune` make: the model that is released, and a smaller one in about a tenth of the time
-#: (benchmarks/finetuning.py).
+#: What `train run` and `train finetune` make: the model that is released, and a smaller one in about a tenth of the
+#: time (benchmarks/finetuning.py).
 PRESETS = {
     "default": TrainingConfig(backbone="deberta", epochs=4.0, learning_rate=1.5e-4),
     "small": TrainingConfig(epochs=1.0),
