@@ -108,7 +108,7 @@ def measure(config: TrainingConfig, folder: Path, tell: Callable[[str], None]) -
     trainer = StanceTrainer(
         model=make_model(config),
         args=arguments,
-        train_dataset=make_dataset(records),
+        train_dataset=make_dataset(records, data.names),
         data_collator=recorder,
         eval_collator=recorder,
         teacher=None,

@@ -1,4 +1,4 @@
-"""Records seen with other names, so that a name gives no label away.
+"""Records seen with other names, so that a name gives no label away, and as careless writers would spell them.
 
 A name is replaced consistently within the passage, by one of the same kind (person, abbreviation, other) from
 another record; the label stays with the place in the text.
@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from stance.names import surname
 from stance.schema import Span
 from stance.text import find_sentences, find_words
+
+#: A word that is misspelt has this many letters at least.
+_MISSPELT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,39 @@ def swap_names(passage: Passage, pool: NamePool, rate: float, rng: random.Random
         if rng.random() < rate:
             edits += _rename(passage.text, spans, pool, rng)
     return apply_edits(passage, edits) if edits else passage
+
+
+def change_case(passage: Passage, rng: random.Random) -> Passage:
+    """The text, or its first line alone, in capitals, in small letters, or with a capital on every word."""
+    change: Callable[[str], str] = rng.choice((str.upper, str.lower, _capitalise))
+    first = passage.text.find("\n")
+    end = first if first > 0 and rng.random() < 0.5 else len(passage.text)
+    # A letter that would become two stays, so that every span does.
+    changed = [
+        new if len(new := change(word)) == len(word) else word for word in re.split(r"(\s+)", passage.text[:end])
+    ]
+    return replace(passage, text="".join(changed) + passage.text[end:])
+
+
+def _capitalise(word: str) -> str:
+    return word[:1].upper() + word[1:]
+
+
+def misspell(passage: Passage, share: float, rng: random.Random) -> Passage:
+    """Misspell words outside the names with probability ``share``: letters change places, one is lost or doubled."""
+    names = [span for spans in passage.mentions for span in spans]
+    edits: list[tuple[Span, str]] = []
+    for match in re.finditer(rf"[^\W\d_]{{{_MISSPELT},}}", passage.text):
+        word = Span(*match.span())
+        if rng.random() < share and not any(word.start < one.end and one.start < word.end for one in names):
+            edits.append((word, _misspelt(match.group(), rng)))
+    return apply_edits(passage, edits) if edits else passage
+
+
+def _misspelt(word: str, rng: random.Random) -> str:
+    place = rng.randrange(1, len(word) - 1)  # first letters are seldom wrong
+    before, here, after = word[:place], word[place], word[place + 1 :]
+    return rng.choice((f"{before}{after[0]}{here}{after[1:]}", f"{before}{after}", f"{before}{here}{here}{after}"))
 
 
 def drop_sentences(passage: Passage, share: float, rng: random.Random) -> Passage:

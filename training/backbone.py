@@ -81,4 +81,6 @@ def make_classifier(
     shape.classifier_dropout = config.dropout  # not every kind of backbone takes it as an argument
     attention = {} if torch.cuda.is_available() else {"attn_implementation": "eager"}
     model: PreTrainedModel = kind.from_pretrained(path, config=shape, **attention)
+    if isinstance(before_head := getattr(model, "dropout", None), torch.nn.Dropout):
+        before_head.p = config.dropout  # DeBERTa's head takes the rate of the backbone
     return model

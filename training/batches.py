@@ -14,7 +14,15 @@ from stance.actors import Lexicon, find_given
 from stance.encoding import Encoder
 from stance.schema import LABEL2ID, Process
 from stance.transformer import mention_weights
-from training.augment import NamePool, Passage, drop_sentences, find_strings, swap_names
+from training.augment import (
+    NamePool,
+    Passage,
+    change_case,
+    drop_sentences,
+    find_strings,
+    misspell,
+    swap_names,
+)
 from training.config import TrainingConfig
 from training.corpus import ProcessNames, Record
 
@@ -22,6 +30,8 @@ from training.corpus import ProcessNames, Record
 IGNORE = -100
 #: Share of the sentences that a thinned record loses.
 _DROPPED = 0.3
+#: Share of the words of a careless text that are misspelt.
+_MISSPELT = 0.08
 
 
 class RecordEncoder:
@@ -60,6 +70,10 @@ class RecordEncoder:
             rng = random.Random(f"{self._seed}:{self.epoch}:{record.id}:{record.process}")
             process = self._written_process(record, rng)
             passage = swap_names(passage, self._pool, self._config.swap_rate, rng)
+            if rng.random() < self._config.typo_rate:
+                passage = misspell(passage, _MISSPELT, rng)
+            if rng.random() < self._config.case_rate:
+                passage = change_case(passage, rng)
             if self._config.teacher and rng.random() < self._config.drop_rate:
                 whole, passage = passage, drop_sentences(passage, _DROPPED, rng)
                 labels = labels if passage is whole else [IGNORE] * len(labels)

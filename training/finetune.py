@@ -7,13 +7,13 @@ batch (:mod:`training.batches`) and the loss (:mod:`training.losses`).
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
 from transformers import (
-    Trainer,
     TrainerCallback,
     TrainerControl,
     TrainerState,
@@ -21,21 +21,35 @@ from transformers import (
 )
 
 from stance.actors import Lexicon
-from stance.schema import Process
+from stance.schema import LABELS, Process
 from training.augment import make_pool
 from training.backbone import load_tokenizer, make_encoder, make_model
 from training.batches import Collator, RecordEncoder
 from training.config import TrainingConfig
-from training.corpus import Located
+from training.corpus import Located, ProcessNames
 from training.distil import Teacher
 from training.losses import StanceLoss
 from training.trainer import StanceTrainer, make_arguments, score_predictions
 
 
-def make_dataset(located: Sequence[Located]) -> Dataset:
+def make_dataset(located: Sequence[Located], names: ProcessNames) -> Dataset:
     """Records as rows of the Trainer's, with what they are grouped by."""
-    rows = [{"json": one.record.model_dump_json(by_alias=True), "length": len(one.record.text)} for one in located]
-    return Dataset.from_list(rows)
+    return Dataset.from_list(
+        [
+            {
+                "json": one.record.model_dump_json(by_alias=True),
+                "length": len(one.record.text),
+                "sochi": names.resolve(one.record.process).key == "sochi",
+            }
+            for one in located
+        ]
+    )
+
+
+def label_shares(located: Sequence[Located]) -> list[float]:
+    """The share of each of :data:`LABELS` among the clear labels."""
+    counts = Counter(actor.label for one in located for actor in one.record.actors if not actor.ambiguous)
+    return [counts[label] / max(1, counts.total()) for label in LABELS]
 
 
 def finetune(
@@ -48,32 +62,34 @@ def finetune(
     *,
     resume: bool = False,
     progress: bool = True,
-) -> Trainer:
+    epochwise: bool = True,
+) -> StanceTrainer:
     """Fine-tune and return the trainer; checkpoints go to ``folder``, one an epoch, the last two are kept.
 
     Args:
         resume: go on from the last checkpoint in ``folder``, if there is one.
+        epochwise: measure and keep a checkpoint at the end of each epoch, or do neither.
     """
-    train = sample_records(train, config)
+    train, names = sample_records(train, config), ProcessNames(processes)
     tokenizer = load_tokenizer(config.backbone)
     encoder = make_encoder(tokenizer, config)
     pool = make_pool([actor.actor for one in train for actor in one.record.actors])
     pad = int(tokenizer.pad_token_id or 0)
     encode = RecordEncoder(encoder, lexicon, processes, config, pool=pool, seed=config.seed)
     model = make_model(config)
-    arguments = make_arguments(config, folder, progress=progress)
+    arguments = make_arguments(config, folder, progress=progress, epochwise=epochwise)
     teacher = None
     if config.teacher:
         teacher = Teacher(Path(config.teacher), tokenizer, max_length=config.max_length, device=arguments.device)
     trainer = StanceTrainer(
         model=model,
         args=arguments,
-        train_dataset=make_dataset(train),
-        eval_dataset=make_dataset(dev),
+        train_dataset=make_dataset(train, names),
+        eval_dataset=make_dataset(dev, names),
         data_collator=Collator(encode, pad),
         eval_collator=Collator(RecordEncoder(encoder, lexicon, processes, config), pad),
         teacher=teacher,
-        compute_loss_func=StanceLoss(config),
+        compute_loss_func=StanceLoss(config, label_shares(train)),
         compute_metrics=score_predictions,
         config=config,
     )

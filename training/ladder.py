@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 import logging
 import os
-import re
-import shutil
+import tempfile
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 import stance
 from stance.bundle import save_json
@@ -22,17 +24,14 @@ from training.config import TrainingConfig
 from training.corpus import Located, corpus_digest
 from training.data import Data
 from training.evaluate import Interval
-from training.finetune import sample_records
-from training.held_out import clear_actors, interval_over_seeds, macro_by_subset, predict_ids
-from training.peers.ours import bundle_trained
-from training.pipeline import finetune_step
+from training.finetune import finetune, make_dataset, sample_records
+from training.held_out import Ids, clear_actors, interval_over_seeds, macro_by_subset
+from training.jobs import run_jobs
+from training.trainer import StanceTrainer
 
 log = logging.getLogger("train")
 
 LADDER = "ladder.json"
-
-#: In a row's name, where it names a folder.
-_UNSAFE = re.compile(r"[^\w.=-]+")
 
 #: What a row changes of the settings, by the name of the field.
 Changes = Mapping[str, Any]
@@ -75,6 +74,7 @@ def measure_ladder(
     rows: Mapping[str, Changes],
     seeds: int,
     folder: Path,
+    jobs: int = 1,
     progress: bool = True,
 ) -> dict[str, Any]:
     """Train each row with each seed and measure; what ``ladder.json`` in ``folder`` has already is not done again.
@@ -83,28 +83,33 @@ def measure_ladder(
         held_out: records to be measured on, by name.
         config: what every row changes; its seed is the first.
         rows: by name.
+        jobs: train so many at a time, each in a process and on a share of the cores of its own.
 
     Returns:
-        What ``ladder.json`` holds: settings, and an entry for each row and seed. The model is measured in int8.
+        What ``ladder.json`` holds: settings, and an entry for each row and seed. The trained weights are measured,
+        before they become int8, with the actors given.
 
     Raises:
         StanceError: if ``folder`` holds a ladder of other settings or data, or a row of that name with other changes.
     """
     ladder = _load(folder, _stamp(data, held_out, config))
     done = {(one["row"], one["seed"]): one["changes"] for one in ladder["runs"]}
-    for row, changes in rows.items():
-        for seed in range(config.seed, config.seed + seeds):
+    wanted: list[tuple[str, Changes, int]] = []
+    for seed in range(config.seed, config.seed + seeds):
+        for row, changes in rows.items():
             if done.get((row, seed), changes) != changes:
                 raise StanceError(f"{folder / LADDER}: has a row {row!r} of other settings; give another --name")
             if (row, seed) in done:
                 log.info("%s, seed %d: was done already", row, seed)
-                continue
-            log.info("%s, seed %d", row, seed)
-            own = replace(config, **{**changes, "seed": seed})
-            run = folder / f"{_UNSAFE.sub('_', row)}-seed-{seed}"
-            measured = _measure_run(data, held_out, own, run, progress)
-            ladder["runs"].append({"row": row, "changes": dict(changes), "seed": seed, **measured})
-            _save(folder, ladder)
+            else:
+                wanted.append((row, changes, seed))
+    configs = [replace(config, **{**changes, "seed": seed}) for _, changes, seed in wanted]
+    shared = _Shared(data, held_out, progress and jobs == 1)
+    for number, measured in run_jobs(_measure_run, shared, configs, jobs=jobs):
+        row, changes, seed = wanted[number]
+        log.info("%s, seed %d: done", row, seed)
+        ladder["runs"].append({"row": row, "changes": dict(changes), "seed": seed, **measured})
+        _save(folder, ladder)
     return ladder
 
 
@@ -122,23 +127,50 @@ def summarise_ladder(ladder: Mapping[str, Any]) -> list[tuple[str, list[dict[str
     return rows
 
 
-def _measure_run(
-    data: Data, held_out: Mapping[str, Sequence[Located]], config: TrainingConfig, run: Path, progress: bool
-) -> dict[str, Any]:
-    trained = finetune_step(data, config, run, resume=True, progress=progress)
-    _, int8 = bundle_trained(data, config, trained)
-    train = sample_records(data.splits["train"], config)
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    data: Data
+    held_out: Mapping[str, Sequence[Located]]
+    progress: bool
+
+
+def _measure_run(shared: _Shared, config: TrainingConfig) -> dict[str, Any]:
+    data = shared.data
+    train, started = sample_records(data.splits["train"], config), time.monotonic()
+    with tempfile.TemporaryDirectory() as scratch:
+        trainer = finetune(
+            data.splits["train"],
+            [],
+            data.lexicon,
+            data.known,
+            config,
+            Path(scratch),
+            progress=shared.progress,
+            epochwise=False,
+        )
+    seconds = time.monotonic() - started
     scores = {
-        name: macro_by_subset(located, predict_ids(int8, located, data.names), data.names)
-        for name, located in held_out.items()
+        name: macro_by_subset(located, _judge(trainer, located, data), data.names)
+        for name, located in shared.held_out.items()
     }
-    shutil.rmtree(run)  # a dozen models with their optimisers would fill a disk
     return {
         "records": len(train),
         "actors": len(clear_actors(train)),
-        "training_seconds": trained.seconds,
+        "training_seconds": seconds,
         "macro_f1": {name: {subset: asdict(one) for subset, one in row.items()} for name, row in scores.items()},
     }
+
+
+def _judge(trainer: StanceTrainer, located: Sequence[Located], data: Data) -> Ids:
+    """Label ids of the clear actors, in order."""
+    judged = trainer.judge(make_dataset(located, data.names).to_list())
+    ids = [
+        row.argmax()
+        for one, rows in zip(located, judged, strict=True)
+        for actor, row in zip(one.record.actors, rows, strict=True)
+        if not actor.ambiguous
+    ]
+    return np.asarray(ids, dtype=np.int64)
 
 
 def _stamp(data: Data, held_out: Mapping[str, Sequence[Located]], config: TrainingConfig) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -42,11 +43,20 @@ def link(token_logits: torch.Tensor, labels: dict[str, torch.Tensor], layout: He
 
 
 class StanceLoss:
-    """Stance, evidence link, cue and tag losses, added by the weights of the configuration."""
+    """Stance, evidence link, cue and tag losses, added by the weights of the configuration.
 
-    def __init__(self, config: TrainingConfig) -> None:
+    Args:
+        shares: of each label among what is learnt from; needed where the configuration weighs labels by them.
+
+    """
+
+    def __init__(self, config: TrainingConfig, shares: Sequence[float] | None = None) -> None:
         self._config = config
         self._layout = HeadLayout(config.key_size)
+        self._weight = None
+        if config.class_power and shares is not None:
+            weight = torch.tensor(shares) ** -config.class_power
+            self._weight = weight / (weight * torch.tensor(shares)).sum()
 
     def __call__(self, outputs: Any, labels: dict[str, torch.Tensor], num_items_in_batch: Any = None) -> torch.Tensor:
         """The batch's loss, by the signature that the Trainer asks for."""
@@ -54,7 +64,9 @@ class StanceLoss:
         linked = link(outputs["logits"], labels, self._layout)
         known = labels["stances"] != IGNORE
         targets = labels["stances"].flatten()
-        stance = F.nll_loss(linked["stances"].flatten(0, 1), targets, ignore_index=IGNORE, reduction="sum")
+        stances, weight = linked["stances"].flatten(0, 1), self._weight
+        weight = None if weight is None else weight.to(stances.device)
+        stance = F.nll_loss(stances, targets, weight=weight, ignore_index=IGNORE, reduction="sum")
         tags = F.cross_entropy(
             linked["tokens"][..., self._layout.tags].flatten(0, 1), labels["tags"].flatten(), ignore_index=IGNORE
         )

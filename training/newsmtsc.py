@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from training.backbone import load_tokenizer, make_classifier, make_encoder
 from training.batches import IGNORE, Collator
 from training.config import TrainingConfig
 from training.held_out import interval_over_seeds
+from training.jobs import run_jobs
 from training.trainer import HeadTrainer, make_arguments
 
 log = logging.getLogger("train")
@@ -138,8 +139,13 @@ def polarity_loss(outputs: Any, labels: dict[str, torch.Tensor], num_items_in_ba
     return F.cross_entropy(logits.flatten(0, 1), labels["stances"].flatten(), ignore_index=IGNORE)
 
 
-def run_newsmtsc(folder: Path, config: TrainingConfig, *, seeds: int = 3, progress: bool = True) -> dict[str, Any]:
+def run_newsmtsc(
+    folder: Path, config: TrainingConfig, *, seeds: int = 3, jobs: int = 1, progress: bool = True
+) -> dict[str, Any]:
     """Train on the training file with each seed, and measure on the whole test files.
+
+    Args:
+        jobs: train so many at a time, each in a process of its own.
 
     Returns:
         ``macro_f1`` and ``by_seed`` by test file, in shares of 1; the published table in points; counts and settings.
@@ -149,12 +155,10 @@ def run_newsmtsc(folder: Path, config: TrainingConfig, *, seeds: int = 3, progre
     """
     train = load_sentences(folder / TRAIN)
     tests = {name: load_sentences(folder / file) for name, file in TESTS.items()}
-    by_seed: dict[str, list[float]] = {name: [] for name in tests}
-    for seed in range(config.seed, config.seed + seeds):
-        log.info("seed %d", seed)
-        trainer = _fit(train, replace(config, seed=seed), progress=progress)
-        for name, sentences in tests.items():
-            by_seed[name].append(_score(trainer, sentences))
+    configs = [replace(config, seed=seed) for seed in range(config.seed, config.seed + seeds)]
+    shared = (train, tests, progress and jobs == 1)
+    runs = dict(run_jobs(_measure_seed, shared, configs, jobs=jobs))
+    by_seed = {name: [runs[number]["macro_f1"][name] for number in sorted(runs)] for name in tests}
     intervals = {name: interval_over_seeds(values) if seeds > 1 else None for name, values in by_seed.items()}
     return {
         "by_seed": by_seed,
@@ -162,9 +166,19 @@ def run_newsmtsc(folder: Path, config: TrainingConfig, *, seeds: int = 3, progre
         "published": PUBLISHED,
         "note": NOTE,
         "targets": {name: sum(len(one.labels) for one in ones) for name, ones in {"train": train, **tests}.items()},
-        "parameters": sum(one.numel() for one in trainer.model.parameters()),
+        "parameters": runs[0]["parameters"],
         "config": asdict(config),
     }
+
+
+def _measure_seed(
+    shared: tuple[Sequence[Sentence], Mapping[str, Sequence[Sentence]], bool], config: TrainingConfig
+) -> dict[str, Any]:
+    train, tests, progress = shared
+    log.info("seed %d", config.seed)
+    trainer = _fit(train, config, progress=progress)
+    scores = {name: _score(trainer, sentences) for name, sentences in tests.items()}
+    return {"macro_f1": scores, "parameters": sum(one.numel() for one in trainer.model.parameters())}
 
 
 def _fit(train: Sequence[Sentence], config: TrainingConfig, *, progress: bool) -> HeadTrainer:

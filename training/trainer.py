@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import ctypes
-import os
+import re
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.metrics import f1_score
+from torch.utils.data import Sampler
 from transformers import EvalPrediction, Trainer, TrainingArguments
+from transformers.trainer_pt_utils import get_length_grouped_indices
 
 from stance.schema import LABELS
 from stance.transformer import HeadLayout
@@ -19,11 +23,15 @@ from training.backbone import own_inputs
 from training.batches import IGNORE, Collator
 from training.config import TrainingConfig
 from training.distil import Teacher, distil_loss
+from training.jobs import usable_cores
 from training.losses import link
 
 #: Processes that make batches for a GPU; on a CPU the training itself needs every core.
 _MAX_WORKERS = 4
 
+
+#: The number of a layer in the name of a parameter.
+_LAYER = re.compile(r"\.layer\.(\d+)\.")
 
 #: Of glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
@@ -77,7 +85,7 @@ def make_arguments(
         report_to=[],
         disable_tqdm=not progress,
         dataloader_pin_memory=cuda,
-        dataloader_num_workers=min(_MAX_WORKERS, (os.cpu_count() or 1) - 1) if cuda else 0,
+        dataloader_num_workers=min(_MAX_WORKERS, max(1, usable_cores() - 1)) if cuda else 0,
     )
 
 
@@ -91,17 +99,24 @@ class HeadTrainer(Trainer):
         self._config = config
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
-        """AdamW with a faster head, and no decay of biases and norms."""
+        """AdamW with a faster head, slower lower layers if asked for, and no decay of biases and norms."""
         if self.optimizer is None:
-            rate, decay = self.args.learning_rate, self.args.weight_decay
+            decay = self.args.weight_decay
             groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
             for name, parameter in self.model.named_parameters():
-                own_rate = rate * self._config.head_rate if name.startswith("classifier.") else rate
-                groups.setdefault((own_rate, decay if parameter.ndim > 1 else 0.0), []).append(parameter)
+                groups.setdefault((self._rate(name), decay if parameter.ndim > 1 else 0.0), []).append(parameter)
             self.optimizer = torch.optim.AdamW(
                 [{"params": one, "lr": lr, "weight_decay": wd} for (lr, wd), one in groups.items()], fused=True
             )
         return self.optimizer
+
+    def _rate(self, name: str) -> float:
+        """The learning rate of a parameter."""
+        if name.startswith("classifier."):
+            return self.args.learning_rate * self._config.head_rate
+        layer = _LAYER.search(name)
+        below = int(layer.group(1)) + 1 if layer else 0  # what is in no layer is below them all
+        return self.args.learning_rate * self._config.layer_decay ** (self.model.config.num_hidden_layers - below)
 
 
 class StanceTrainer(HeadTrainer):
@@ -136,6 +151,8 @@ class StanceTrainer(HeadTrainer):
         labels = inputs["labels"]
         own = {**own_inputs(self.model, inputs), "labels": labels}
         loss, outputs = super().compute_loss(model, own, True, num_items_in_batch)
+        if self._config.r_drop and model.training:
+            loss = loss + self._config.r_drop * self._disagreement(model, own, outputs, labels)
         if self._teacher is not None:
             config = self._config
             with self.accelerator.autocast():
@@ -149,6 +166,36 @@ class StanceTrainer(HeadTrainer):
             )
         return (loss, outputs) if return_outputs else loss
 
+    def _disagreement(self, model: Any, own: dict[str, Any], outputs: Any, labels: Any) -> torch.Tensor:
+        """R-Drop (Liang et al. 2021, arXiv:2106.14448): how far the stances of two passes with dropout are apart."""
+        with self.compute_loss_context_manager():
+            again = model(**{name: one for name, one in own.items() if name != "labels"})
+        ours, theirs = (link(one["logits"], labels, self._layout)["stances"] for one in (outputs, again))
+        known = labels["stances"] != IGNORE
+        apart = (ours.exp() - theirs.exp()) * (ours - theirs)  # both directions of the divergence at once
+        return apart.sum(dim=-1)[known].mean() / 2 if known.any() else ours.sum() * 0
+
+    def judge(self, rows: Sequence[dict[str, Any]]) -> list[NDArray[np.float32]]:
+        """Log-probabilities of the actors of each row, in order; shape ``(actors of the row, labels)``."""
+        model, judged = self.model.eval(), []
+        for start in range(0, len(rows), self.args.per_device_eval_batch_size):
+            some = rows[start : start + self.args.per_device_eval_batch_size]
+            batch = self._prepare_inputs(self._eval_collator(some))
+            labels = batch.pop("labels")
+            with torch.inference_mode(), self.compute_loss_context_manager():
+                outputs = model(**own_inputs(model, batch))
+                stances = link(outputs["logits"], labels, self._layout)["stances"].float().cpu().numpy()
+            counts = labels["owners"].any(dim=-1).sum(dim=-1).tolist()
+            judged += [one[:count] for one, count in zip(stances, counts, strict=True)]
+        return judged
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        dataset = self.train_dataset if train_dataset is None else train_dataset
+        if not self._config.curriculum:
+            return super()._get_train_sampler(dataset)
+        late = np.asarray(dataset["sochi"], dtype=bool)
+        return StagedSampler([np.flatnonzero(~late), np.flatnonzero(late)], dataset["length"], self._train_batch_size)
+
     def prediction_step(self, model: Any, inputs: Any, prediction_loss_only: bool, ignore_keys: Any = None) -> Any:
         """Loss, log-probabilities and labels; a row of the latter two is an actor."""
         inputs = self._prepare_inputs(inputs)
@@ -158,6 +205,26 @@ class StanceTrainer(HeadTrainer):
             loss = self.compute_loss_func(outputs, labels)
         stances = link(outputs["logits"], labels, self._layout)["stances"]
         return loss.detach(), stances.flatten(0, 1), labels["stances"].flatten()
+
+
+class StagedSampler(Sampler[int]):
+    """Stages one after the other in each pass, each in random order and grouped by length.
+
+    Args:
+        stages: indices of the rows.
+        lengths: of all rows.
+    """
+
+    def __init__(self, stages: Sequence[NDArray[np.int64]], lengths: Sequence[int], batch_size: int) -> None:
+        self._stages, self._lengths, self._batch_size = stages, lengths, batch_size
+
+    def __len__(self) -> int:
+        return sum(map(len, self._stages))
+
+    def __iter__(self) -> Iterator[int]:
+        for stage in self._stages:
+            lengths = [self._lengths[int(index)] for index in stage]
+            yield from (int(stage[place]) for place in get_length_grouped_indices(lengths, self._batch_size))
 
 
 def score_predictions(prediction: EvalPrediction) -> dict[str, float]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,14 +13,17 @@ from training.cli.models import (
     BackboneOption,
     BatchOption,
     EpochsOption,
+    OwnBackboneOption,
+    OwnBatchOption,
     OwnEpochsOption,
+    OwnRateOption,
     PresetOption,
     RunsOption,
     SeedOption,
     choose,
 )
 from training.cli.shell import DataOption, console, prepare, told
-from training.config import TrainingConfig
+from training.config import PRESETS, TrainingConfig
 from training.corpus import CORPUS, GOLD
 
 if TYPE_CHECKING:
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
 _DEFAULT = TrainingConfig()
 GoldOption = Annotated[list[Path], typer.Option("--gold", help="Files of gold records, or folders of them.")]
 SeedsOption = Annotated[int, typer.Option(min=1, help="Train this many seeds and tell their mean and interval.")]
+JobsOption = Annotated[
+    int, typer.Option(min=1, help="Train so many at a time; for a GPU, which one alone leaves idle.")
+]
 
 benchmark = typer.Typer(help="Our method on other people's data, beside what they published.", no_args_is_help=True)
 
@@ -44,8 +49,9 @@ def peers(
     ] = 0,
     name: Annotated[str, typer.Option(help="Of the run: results go to RUNS/NAME/peers.json.")] = "peers",
     runs: RunsOption = Path("runs"),
-    backbone: BackboneOption = _DEFAULT.backbone,
-    epochs: EpochsOption = _DEFAULT.epochs,
+    preset: PresetOption = "default",
+    backbone: OwnBackboneOption = None,
+    epochs: OwnEpochsOption = None,
     seed: SeedOption = _DEFAULT.seed,
     window: Annotated[int, typer.Option(min=16, help="Tokens that SetFit and the pair encoder see of a text.")] = 192,
     pair_epochs: Annotated[float, typer.Option(min=0.01, help="Passes of the pair encoder.")] = 4.0,
@@ -64,7 +70,7 @@ def peers(
 
     if on not in ("gold-dev", "test"):
         raise typer.BadParameter(f"{on!r} is none; allowed are gold-dev, test", param_hint="--on")
-    ours = replace(_DEFAULT, backbone=backbone, epochs=epochs, seed=seed, max_records=max_records)
+    ours = choose(preset, backbone, None, {"epochs": epochs, "max_records": max_records}, seed, None, False)
     settings = PeerSettings(
         ours, window=window, pair_epochs=pair_epochs, setfit_cases=setfit_cases, setfit_steps=setfit_steps
     )
@@ -98,11 +104,13 @@ def curve(
         list[int], typer.Option(min=1, max=100, help="A share of the training records; may be given more than once.")
     ] = [12, 25, 50, 100],
     seeds: SeedsOption = 1,
+    jobs: JobsOption = 1,
+    preset: PresetOption = "default",
     name: Annotated[str, typer.Option(help="Of the run: results go to RUNS/NAME/ladder.json.")] = "curve",
     runs: RunsOption = Path("runs"),
-    backbone: BackboneOption = _DEFAULT.backbone,
-    epochs: EpochsOption = _DEFAULT.epochs,
-    batch_size: BatchOption = _DEFAULT.batch_size,
+    backbone: OwnBackboneOption = None,
+    epochs: OwnEpochsOption = None,
+    batch_size: OwnBatchOption = None,
     seed: SeedOption = _DEFAULT.seed,
 ) -> None:
     """Measure the learning curve: macro-F1 on gold dev and corpus dev by share of the training data.
@@ -115,10 +123,10 @@ def curve(
     from training.data import load_data
     from training.ladder import curve_rows
 
-    config = replace(_DEFAULT, backbone=backbone, epochs=epochs, batch_size=batch_size, seed=seed)
+    config = choose(preset, backbone, None, {"epochs": epochs, "batch_size": batch_size}, seed, None, False)
     with told():
         loaded = load_data(data)
-        _climb(loaded, gold, config, rows=curve_rows(loaded, percent), seeds=seeds, folder=runs / name)
+        _climb(loaded, gold, config, rows=curve_rows(loaded, percent), seeds=seeds, jobs=jobs, folder=runs / name)
 
 
 def ladder(
@@ -127,8 +135,11 @@ def ladder(
     gold: GoldOption = [GOLD],
     preset: PresetOption = "default",
     epochs: OwnEpochsOption = None,
+    learning_rate: OwnRateOption = None,
+    batch_size: OwnBatchOption = None,
     max_records: Annotated[int, typer.Option(min=0, help="Train on a random part of so many records; 0: all.")] = 0,
     seeds: SeedsOption = 3,
+    jobs: JobsOption = 1,
     name: Annotated[str, typer.Option(help="Of the run: results go to RUNS/NAME/ladder.json.")] = "ladder",
     runs: RunsOption = Path("runs"),
     seed: SeedOption = _DEFAULT.seed,
@@ -143,21 +154,29 @@ def ladder(
     from training.data import load_data
     from training.ladder import parse_changes
 
-    config = choose(preset, None, None, {"epochs": epochs, "max_records": max_records}, seed, None, False)
+    given = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size, "max_records": max_records}
+    config = choose(preset, None, None, given, seed, None, False)
     with told():
         rows = {"unchanged": {}, **{one: parse_changes(one) for one in changes}}
-        _climb(load_data(data), gold, config, rows=rows, seeds=seeds, folder=runs / name)
+        _climb(load_data(data), gold, config, rows=rows, seeds=seeds, jobs=jobs, folder=runs / name)
 
 
 def _climb(
-    data: Data, gold: list[Path], config: TrainingConfig, *, rows: Mapping[str, Changes], seeds: int, folder: Path
+    data: Data,
+    gold: list[Path],
+    config: TrainingConfig,
+    *,
+    rows: Mapping[str, Changes],
+    seeds: int,
+    jobs: int,
+    folder: Path,
 ) -> None:
     from training.data import load_held_out, require_enough
     from training.ladder import LADDER, measure_ladder, summarise_ladder
 
     require_enough(data)
     held_out = {"gold dev": load_held_out(gold, "dev"), "corpus dev": data.splits["dev"]}
-    result = measure_ladder(data, held_out, config, rows=rows, seeds=seeds, folder=folder)
+    result = measure_ladder(data, held_out, config, rows=rows, seeds=seeds, jobs=jobs, folder=folder)
     columns = ("", "records", "actors", "seeds", *held_out, "training, s")
     table = Table(*columns, title="macro-F1 (95% interval)")
     for row, done, scores in summarise_ladder(result):
@@ -172,9 +191,10 @@ def _climb(
 def newsmtsc(
     data: Annotated[Path, typer.Option("--data", help="Folder of NewsMTSC: train and split_*_test, as .jsonl.")],
     seeds: SeedsOption = 3,
+    jobs: JobsOption = 1,
     name: Annotated[str, typer.Option(help="Of the run: results go to RUNS/NAME/newsmtsc.json.")] = "newsmtsc",
     runs: RunsOption = Path("runs"),
-    backbone: BackboneOption = _DEFAULT.backbone,
+    backbone: BackboneOption = PRESETS["default"].backbone,
     epochs: EpochsOption = 3.0,
     learning_rate: Annotated[float, typer.Option(min=0.0, help="Peak learning rate.")] = 1e-4,
     batch_size: BatchOption = _DEFAULT.batch_size,
@@ -192,7 +212,7 @@ def newsmtsc(
         backbone=backbone, epochs=epochs, learning_rate=learning_rate, batch_size=batch_size, seed=seed
     )
     with told():
-        result = run_newsmtsc(data, config, seeds=seeds)
+        result = run_newsmtsc(data, config, seeds=seeds, jobs=jobs)
     path = runs / name / "newsmtsc.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     save_json(path, result)
