@@ -90,7 +90,8 @@ def misspell(passage: Passage, share: float, rng: random.Random) -> Passage:
 def _misspelt(word: str, rng: random.Random) -> str:
     place = rng.randrange(1, len(word) - 1)  # first letters are seldom wrong
     before, here, after = word[:place], word[place], word[place + 1 :]
-    return rng.choice((f"{before}{after[0]}{here}{after[1:]}", f"{before}{after}", f"{before}{here}{here}{after}"))
+    wrong = (f"{before}{after[0]}{here}{after[1:]}", f"{before}{after}", f"{before}{here}{here}{after}")
+    return rng.choice([one for one in wrong if one != word])
 
 
 def drop_sentences(passage: Passage, share: float, rng: random.Random) -> Passage:

@@ -23,6 +23,8 @@ def run_jobs(
 ) -> Iterator[tuple[int, Result]]:
     """What ``task(shared, argument)`` gives for each argument, with the argument's place, as it ends.
 
+    Where one fails in a process, the others go on, and what they give is told before the error is raised.
+
     Args:
         task: a function of a module, which another process can import.
         shared: is sent to each process once.
@@ -36,12 +38,17 @@ def run_jobs(
     for number in range(jobs):
         numbers.put(number)
     pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start, initargs=(task, shared, numbers, jobs))
+    failed: BaseException | None = None
     try:
         running = {pool.submit(_run, one): number for number, one in enumerate(arguments)}
         for future in as_completed(running):
-            yield running[future], future.result()
+            if future.exception() is None:
+                yield running[future], future.result()
+            failed = failed or future.exception()
     finally:
         pool.shutdown(cancel_futures=True)
+    if failed is not None:
+        raise failed
 
 
 #: What a process of the pool runs, and what it shares; set once in each.

@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stance.schema import Span
-from training.augment import Passage, apply_edits, drop_sentences, find_strings, make_pool, swap_names
+from training.augment import (
+    Passage,
+    apply_edits,
+    change_case,
+    drop_sentences,
+    find_strings,
+    make_pool,
+    misspell,
+    swap_names,
+)
 
 TEXT = "Hassan Omari of the Delta Council (DC) will come. Omari said the DC, or the group, agreed."
 
@@ -78,3 +87,25 @@ def test_sentences_go_with_the_mentions_and_evidence_in_them() -> None:
             assert [left.text[one.start : one.end] for one in spans] == [words] * (words in left.text)
     assert {"Alpha came. Delta waits.", REPORT, "Delta waits."} <= seen
     assert "" not in seen
+
+
+def test_case_changes_and_every_span_stays() -> None:
+    headed = f"Delta Council to come\n{TEXT} In \u0130zmir, stra\u00dfe."
+    one = Passage(headed, (find_strings(headed, ["Delta Council"]),), ((),))
+    seen = {change_case(one, random.Random(seed)).text for seed in range(60)}
+    assert all(len(text) == len(headed) and text.casefold()[:21] == headed.casefold()[:21] for text in seen)
+    assert f"DELTA COUNCIL TO COME{headed[21:]}" in seen  # the headline alone
+    assert any(text.endswith("IN \u0130ZMIR, stra\u00dfe.") for text in seen)  # two letters for one would move spans
+    assert any("hassan omari" in text for text in seen)
+    assert any("Will Come." in text for text in seen)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_words_outside_names_are_misspelt(seed: int) -> None:
+    careless = misspell(passage(), 1.0, random.Random(seed))
+    assert strings(careless, careless.mentions[0]) == ["Hassan Omari"]
+    assert strings(careless, careless.mentions[1]) == ["Delta Council", "DC", "DC", "the group"]
+    assert "will come" not in careless.text
+    assert "agreed" not in careless.text
+    assert strings(careless, careless.evidence[1])[0][0] == "a"  # the first letter stays
+    assert misspell(passage(), 0.0, random.Random(seed)) == passage()

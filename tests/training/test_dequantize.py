@@ -12,11 +12,11 @@ import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer
-from transformers import AutoTokenizer, DebertaV2Config, DebertaV2Model
+from transformers import AutoModel, AutoTokenizer, DebertaV2Config, DebertaV2Model
 
 from stance.errors import StanceError
 from training import weights
-from training.dequantize import SETTINGS, dequantize, restore
+from training.dequantize import SETTINGS, dequantize, keep_pieces, restore
 from training.weights import PUBLISHED, backbone_path
 
 TINY = DebertaV2Config(
@@ -59,13 +59,36 @@ def test_it_judges_as_the_published_graph(published: Path) -> None:
         assert np.abs(product("m.classifier", pooled.numpy()) - theirs).max() < 0.1
 
 
-def test_texts_are_read_as_published(published: Path) -> None:
+def test_texts_of_common_words_are_read_as_published(published: Path) -> None:
     theirs = Tokenizer.from_file(str(published.parent / "policy_nli_tokenizer" / "tokenizer.json"))
     theirs.no_padding()
     ours = AutoTokenizer.from_pretrained(backbone_path("deberta"))
     text = "Turkey\u00a0said\u2009it… would\u00adn't \ufb01nish \uff34urkey's talks.\n\n  Moscow\ufeff"
     assert ours(text)["input_ids"] == theirs.encode(text).ids
     assert len(ours("it " * 400)["input_ids"]) == 402
+
+
+def test_rare_words_are_cut_and_no_more_are_unknown(published: Path) -> None:
+    theirs = Tokenizer.from_file(str(published.parent / "policy_nli_tokenizer" / "tokenizer.json"))
+    theirs.no_padding()
+    ours, kept = keep_pieces(theirs, 40_000)
+    text = "Billionaires of Lattakia fly: \u0633\u0648\u0631\u064a\u0627, \u0421\u043e\u0447\u0438, \u5229\u4e9a [MASK]"
+    cut, whole = ours.encode(text), theirs.encode(text)
+    assert len(cut.ids) > len(whole.ids)
+    unknown = theirs.token_to_id("[UNK]")
+    assert cut.ids.count(unknown) == whole.ids.count(unknown)
+    assert "".join(cut.tokens[1:-1]) == "".join(whole.tokens[1:-1])
+    former = [theirs.id_to_token(kept[index]) for index in cut.ids]
+    assert former == cut.tokens
+    assert ours.get_vocab_size() == len(kept) < 50_000
+
+
+def test_every_piece_keeps_its_row(published: Path, tmp_path: Path) -> None:
+    whole, cut = (dequantize(published, tmp_path / str(count), pieces=count) for count in (0, 40_000))
+    tables = [DebertaV2Model.from_pretrained(one).get_input_embeddings().weight for one in (whole, cut)]
+    ids = [AutoTokenizer.from_pretrained(one)("The delegation left [MASK].")["input_ids"] for one in (whole, cut)]
+    assert len(tables[1]) == AutoModel.from_pretrained(cut).config.vocab_size < len(tables[0])
+    assert torch.equal(tables[0][ids[0]], tables[1][ids[1]])
 
 
 def test_it_is_written_once(published: Path, tmp_path: Path) -> None:

@@ -15,8 +15,11 @@ from training.backbone import load_tokenizer, make_encoder, make_model
 from training.batches import Collator, RecordEncoder
 from training.config import TrainingConfig
 from training.corpus import load_corpus
+from training.data import Data, load_data
 from training.export import export_model
+from training.finetune import finetune, make_dataset
 from training.losses import StanceLoss, link
+from training.trainer import StanceTrainer
 
 
 @pytest.fixture(scope="module")
@@ -120,3 +123,75 @@ def test_the_saved_model_is_a_plain_token_classifier(config: TrainingConfig, tmp
     saved = json.loads((tmp_path / "config.json").read_text())
     assert saved["architectures"] == ["BertForTokenClassification"]
     assert saved["id2label"]["3"] == "stance:support"
+
+
+def fine_tuned(config: TrainingConfig, small_corpus: Path, folder: Path) -> tuple[Data, StanceTrainer]:
+    data = load_data([small_corpus])
+    arguments = (data.splits["train"], data.splits["dev"], data.lexicon, data.known, config, folder)
+    return data, finetune(*arguments, progress=False, epochwise=False)
+
+
+@pytest.fixture(scope="module")
+def trained(
+    config: TrainingConfig, small_corpus: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Data, StanceTrainer]:
+    settings = {"epochs": 1.0, "layer_decay": 0.5, "r_drop": 1.0, "hidden_dropout": 0.1, "curriculum": 1}
+    return fine_tuned(replace(config, **settings), small_corpus, tmp_path_factory.mktemp("trained"))
+
+
+def test_a_trainer_judges_records_in_order_as_serving_does(
+    trained: tuple[Data, StanceTrainer], config: TrainingConfig, encode: RecordEncoder
+) -> None:
+    data, trainer = trained
+    dev, layout = data.splits["dev"], HeadLayout(config.key_size)
+    judged = trainer.judge(make_dataset(dev, data.names).to_list())
+    assert [len(rows) for rows in judged] == [len(one.record.actors) for one in dev]
+    batch = Collator(encode, 0)([{"json": dev[-1].record.model_dump_json(by_alias=True)}])
+    labels = batch.pop("labels")
+    with torch.no_grad():
+        outputs = trainer.model.eval()(**batch)
+    alone = link(outputs["logits"], labels, layout)["stances"][0].numpy()
+    assert np.allclose(judged[-1], alone, atol=0.05)
+
+
+def test_lower_layers_learn_slower(trained: tuple[Data, StanceTrainer]) -> None:
+    _, trainer = trained
+    peak = trainer.args.learning_rate
+    rates = {
+        name: trainer._rate(name)
+        for name in (
+            "classifier.weight",
+            "bert.encoder.layer.1.output.dense.weight",
+            "bert.encoder.layer.0.output.dense.weight",
+            "bert.embeddings.word_embeddings.weight",
+        )
+    }
+    assert list(rates.values()) == pytest.approx([peak * 5, peak, peak / 2, peak / 4])
+    assert set(rates) <= {name for name, _ in trainer.model.named_parameters()}
+
+
+def test_a_pass_ends_with_the_sochi_process(trained: tuple[Data, StanceTrainer]) -> None:
+    data, trainer = trained
+    order = list(trainer._get_train_sampler())
+    late = [data.names.resolve(data.splits["train"][index].record.process).key == "sochi" for index in order]
+    assert sorted(order) == list(range(len(data.splits["train"])))
+    assert 0 < sum(late) < len(late)
+    assert late == sorted(late)
+
+
+def test_rare_labels_weigh_more(config: TrainingConfig, batch: dict[str, object]) -> None:
+    _, outputs = forward(config, batch)
+    shares = [0.4, 0.1, 0.1, 0.4]
+    weighed = replace(config, class_power=0.5, tag_weight=0.0, link_weight=0.0, cue_weight=0.0)
+    loss = StanceLoss(weighed, shares)(outputs, batch["labels"])
+    stances, labels = link(outputs["logits"], batch["labels"], HeadLayout(8))["stances"], batch["labels"]["stances"]
+    weight = torch.tensor(shares) ** -0.5
+    weight /= (weight * torch.tensor(shares)).sum()
+    known = labels >= 0
+    assert float(weight[1] / weight[0]) == pytest.approx(2)
+    expected = -(stances[known].gather(1, labels[known][:, None])[:, 0] * weight[labels[known]]).mean()
+    assert float(loss.detach()) == pytest.approx(float(expected.detach()), rel=1e-5)
+
+
+def test_the_head_has_dropout_whatever_the_backbone(config: TrainingConfig) -> None:
+    assert make_model(replace(config, dropout=0.25)).dropout.p == 0.25
