@@ -46,12 +46,13 @@ OUTCOMES = {
     29: {"none", "conditional", "boycott", "support"},
 }
 
-#: What the examples of cases settled under a rule (codebook 1.4 and 1.5) show: every actor's label, in the order of the record.
+#: What the examples of cases settled under a rule (codebook 1.4 to 1.6) show: every actor's label, in the order of the record.
 CASES = {
     "rule-08-3": "csc",
     "rule-08-4": "sss",
     "rule-10-3": "nncc",
     "rule-10-4": "ccn",
+    "rule-10-5": "cn",
     "rule-13-3": "sc",
     "rule-16-3": "ssn",
     "rule-16-4": "bns",
@@ -61,17 +62,20 @@ CASES = {
     "rule-21-3": "cssb",
     "rule-21-4": "csb",
     "rule-24-3": "nss",
+    "rule-24-4": "ssn",
     "rule-25-3": "nb",
     "rule-26-3": "sn",
     "rule-26-4": "bbs",
     "rule-26-5": "sn",
     "rule-26-6": "ssn",
+    "rule-26-7": "sb",
     "rule-27-3": "s",
     "rule-27-4": "ccn",
     "rule-28-3": "sbnb",
     "rule-28-4": "sbn",
     "rule-29-3": "cbn",
     "rule-29-4": "ss",
+    "rule-29-5": "cnns",
 }
 
 
