@@ -21,6 +21,8 @@ from stance.text import find_sentences
 IntArray = NDArray[np.int64]
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+#: A line of so many letters, all of them capitals, is a headline, no abbreviation.
+_HEADLINE = 12
 #: A process name may take up at most this share of a window.
 _MAX_PROCESS_SHARE = 0.5
 
@@ -80,6 +82,17 @@ def _find_delimiters(tokenizer: Tokenizer) -> tuple[int, int]:
     return ids[0], ids[1]
 
 
+def _readable(text: str) -> str:
+    """The text as it is read: no lone surrogates, and headlines in capitals in small letters, of as many characters."""
+    lines = _SURROGATE.sub("\ufffd", text).split("\n")
+    return "\n".join(_lower(line) if line.isupper() else line for line in lines)
+
+
+def _lower(line: str) -> str:
+    small = line.lower()
+    return small if len(small) == len(line) and sum(map(str.isalpha, line)) >= _HEADLINE else line
+
+
 def _without_spaces(text: str, offsets: IntArray) -> IntArray:
     """Offsets without the white space before a word, which SentencePiece's tokens take along."""
     trimmed = offsets.copy()
@@ -111,7 +124,7 @@ class Encoder:
             DocumentError: if the process name alone fills half a window.
         """
         head = self._encode_process(process.name_in(text))
-        whole = self._tokenizer.encode(_SURROGATE.sub("\ufffd", text), add_special_tokens=False)
+        whole = self._tokenizer.encode(_readable(text), add_special_tokens=False)
         offsets = _without_spaces(text, np.asarray(whole.offsets, dtype=np.int64).reshape(-1, 2))
         ids = np.asarray(whole.ids, dtype=np.int64)
         cuts = self._cut(offsets, find_sentences(text), self.max_length - len(head) - 1)

@@ -21,6 +21,7 @@ class TrainingConfig:
         key_size: width of the keys and queries that link actors to their cues.
         epochs: passes over the training records.
         learning_rate: peak, after warm-up; it falls linearly to zero.
+        average: share of the steps, the last, over which weights are averaged; the rate then falls to a third only.
         head_rate: the fresh head learns this many times as fast as the backbone.
         layer_decay: each layer of the backbone learns this many times as fast as the one above it.
         batch_size: records in a step.
@@ -51,6 +52,7 @@ class TrainingConfig:
     key_size: int = 64
     epochs: float = 5.0
     learning_rate: float = 2e-4
+    average: float = 0.0
     head_rate: float = 5.0
     layer_decay: float = 1.0
     batch_size: int = 8

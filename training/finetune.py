@@ -29,7 +29,7 @@ from training.config import TrainingConfig
 from training.corpus import Located, ProcessNames
 from training.distil import Teacher
 from training.losses import StanceLoss
-from training.trainer import StanceTrainer, make_arguments, score_predictions
+from training.trainer import StanceTrainer, WeightAverage, make_arguments, score_predictions
 
 
 def make_dataset(located: Sequence[Located], names: ProcessNames) -> Dataset:
@@ -96,6 +96,8 @@ def finetune(
     # A row of a prediction is an actor, not a record: nothing may be cut off to the number of records.
     trainer.gather_function = trainer.accelerator.gather
     trainer.add_callback(_TellEpoch(encode))
+    if config.average:
+        trainer.add_callback(WeightAverage(config.average))
     trainer.train(resume_from_checkpoint=_last_whole_checkpoint(folder) if resume else None)
     return trainer
 

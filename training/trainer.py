@@ -13,8 +13,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score
+from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import Sampler
-from transformers import EvalPrediction, Trainer, TrainingArguments
+from transformers import (
+    EvalPrediction,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 from transformers.trainer_pt_utils import get_length_grouped_indices
 
 from stance.schema import LABELS
@@ -66,7 +74,8 @@ def make_arguments(
         learning_rate=config.learning_rate,
         per_device_train_batch_size=config.batch_size,
         per_device_eval_batch_size=32,
-        lr_scheduler_type="linear",
+        lr_scheduler_type="cosine_with_min_lr" if config.average else "linear",
+        lr_scheduler_kwargs={"min_lr_rate": 1 / 3} if config.average else {},
         warmup_steps=0.06,
         weight_decay=0.01,
         max_grad_norm=1.0,
@@ -205,6 +214,35 @@ class StanceTrainer(HeadTrainer):
             loss = self.compute_loss_func(outputs, labels)
         stances = link(outputs["logits"], labels, self._layout)["stances"]
         return loss.detach(), stances.flatten(0, 1), labels["stances"].flatten()
+
+
+class WeightAverage(TrainerCallback):
+    """Leaves the mean of the weights over the last steps instead of the last weights.
+
+    Stochastic weight averaging (Izmailov et al. 2018, arXiv:1803.05407), every few steps as in SWAD (Cha et al. 2021,
+    arXiv:2102.08604). What is measured and kept during the training are the weights of the moment; a run that is
+    resumed averages from there on.
+
+    Args:
+        share: of all steps, 0..1.
+    """
+
+    _EVERY = 10
+
+    def __init__(self, share: float) -> None:
+        self._share = share
+        self._mean: AveragedModel | None = None
+
+    def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, *, model: Any, **_: Any) -> None:
+        """Take the weights into the mean."""
+        if state.global_step > (1 - self._share) * state.max_steps and state.global_step % self._EVERY == 0:
+            self._mean = self._mean or AveragedModel(model)
+            self._mean.update_parameters(model)
+
+    def on_train_end(self, args: Any, state: TrainerState, control: TrainerControl, *, model: Any, **_: Any) -> None:
+        """Put the mean in the place of the weights."""
+        if self._mean is not None:
+            model.load_state_dict(self._mean.module.state_dict())
 
 
 class StagedSampler(Sampler[int]):

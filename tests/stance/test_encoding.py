@@ -97,3 +97,15 @@ def test_a_process_goes_by_the_name_that_the_text_uses(encoder: Encoder) -> None
     named = encoder.encode(text, Process("", "Congress of National Dialogue"))
     assert np.array_equal(encoder.encode(text, process).windows[0].input_ids, named.windows[0].input_ids)
     assert process.name_in("Turkey will come.") == "Sochi process"
+
+
+def test_a_headline_in_capitals_is_read_in_small_letters(encoder: Encoder) -> None:
+    """Offsets stay those of the text; an abbreviation, and a line whose length would change, are read as they are."""
+    loud = "TURKEY SAID THAT IT WOULD COME\nTurkey said that it would come."
+    quiet = encoder.encode(loud.replace("TURKEY SAID THAT IT WOULD COME", "turkey said that it would come"), SOCHI)
+    read = encoder.encode(loud, SOCHI)
+    assert np.array_equal(read.windows[0].input_ids, quiet.windows[0].input_ids)
+    assert np.array_equal(read.offsets, quiet.offsets)
+    for kept in ("UN, SDF, HNC", "\u0130STANBUL SAID THAT IT CAME"):
+        raw = encoder._tokenizer.encode(kept, add_special_tokens=False)
+        assert raw.ids == encoder.encode(kept, SOCHI).windows[0].input_ids[-1 - len(raw.ids) : -1].tolist()

@@ -3,10 +3,12 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
+from transformers import TrainerCallback
 
 from stance.actors import Lexicon
 from stance.errors import ParityError
@@ -19,7 +21,7 @@ from training.data import Data, load_data
 from training.export import export_model
 from training.finetune import finetune, make_dataset
 from training.losses import StanceLoss, link
-from training.trainer import StanceTrainer
+from training.trainer import StanceTrainer, WeightAverage, make_arguments
 
 
 @pytest.fixture(scope="module")
@@ -195,3 +197,33 @@ def test_rare_labels_weigh_more(config: TrainingConfig, batch: dict[str, object]
 
 def test_the_head_has_dropout_whatever_the_backbone(config: TrainingConfig) -> None:
     assert make_model(replace(config, dropout=0.25)).dropout.p == 0.25
+
+
+def test_the_last_weights_are_averaged(config: TrainingConfig, small_corpus: Path, tmp_path: Path) -> None:
+    class Recorder(TrainerCallback):
+        seen: ClassVar[list[torch.Tensor]] = []
+
+        def on_step_end(
+            self, args: object, state: object, control: object, *, model: torch.nn.Module, **_: object
+        ) -> None:
+            self.seen.append(model.classifier.weight.detach().clone())
+
+    data = load_data([small_corpus])
+    arguments = make_arguments(replace(config, epochs=3.0, average=0.5), tmp_path, progress=False, epochwise=False)
+    encoded = RecordEncoder(make_encoder(load_tokenizer(config.backbone), config), data.lexicon, data.known, config)
+    trainer = StanceTrainer(
+        model=make_model(config),
+        args=arguments,
+        train_dataset=make_dataset(data.splits["train"], data.names),
+        data_collator=Collator(encoded, 0),
+        eval_collator=Collator(encoded, 0),
+        teacher=None,
+        compute_loss_func=StanceLoss(config),
+        config=config,
+        callbacks=[Recorder(), WeightAverage(0.5)],
+    )
+    trainer.train()
+    steps = len(Recorder.seen)
+    averaged = [Recorder.seen[step - 1] for step in range(1, steps + 1) if step > steps / 2 and step % 10 == 0]
+    assert len(averaged) > 0
+    assert torch.allclose(trainer.model.classifier.weight, torch.stack(averaged).mean(dim=0), atol=1e-6)
