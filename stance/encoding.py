@@ -21,8 +21,8 @@ from stance.text import find_sentences
 IntArray = NDArray[np.int64]
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-#: A line of so many letters, all of them capitals, is a headline, no abbreviation.
-_HEADLINE = 12
+#: A line in capitals with so many of them, and a word of so many, is a headline; others are abbreviations.
+_HEADLINE, _LONG_WORD = 12, re.compile(r"[^\W\d_]{6,}")
 #: A process name may take up at most this share of a window.
 _MAX_PROCESS_SHARE = 0.5
 
@@ -90,7 +90,8 @@ def _readable(text: str) -> str:
 
 def _lower(line: str) -> str:
     small = line.lower()
-    return small if len(small) == len(line) and sum(map(str.isalpha, line)) >= _HEADLINE else line
+    headline = sum(map(str.isupper, line)) >= _HEADLINE and _LONG_WORD.search(line)
+    return small if headline and len(small) == len(line) else line
 
 
 def _without_spaces(text: str, offsets: IntArray) -> IntArray:

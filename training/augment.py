@@ -61,8 +61,11 @@ def swap_names(passage: Passage, pool: NamePool, rate: float, rng: random.Random
 
 
 def change_case(passage: Passage, rng: random.Random) -> Passage:
-    """The text, or its first line alone, in capitals, in small letters, or with a capital on every word."""
-    change: Callable[[str], str] = rng.choice((str.upper, str.lower, _capitalise))
+    """The text, or its first line alone, in small letters or with a capital on every word.
+
+    Lines in capitals are read in small letters anyway (:class:`stance.encoding.Encoder`).
+    """
+    change: Callable[[str], str] = rng.choice((str.lower, _capitalise))
     first = passage.text.find("\n")
     end = first if first > 0 and rng.random() < 0.5 else len(passage.text)
     # A letter that would become two stays, so that every span does.

@@ -39,6 +39,20 @@ def make_encoder(tokenizer: PreTrainedTokenizerFast, config: TrainingConfig) -> 
     return Encoder(copy, max_length=config.max_length, context=config.context)
 
 
+def require_vocabulary(model: PreTrainedModel, backbone: str) -> None:
+    """Refuse a model that was trained when the backbone had another vocabulary: its tokenizer would give other ids.
+
+    Raises:
+        StanceError: with the remedy.
+    """
+    expected = AutoConfig.from_pretrained(backbone_path(backbone)).vocab_size
+    if model.config.vocab_size != expected:
+        raise StanceError(
+            f"the model knows {model.config.vocab_size} word pieces, its backbone {backbone!r} has {expected} now; "
+            "fine-tune it again"
+        )
+
+
 def own_inputs(model: PreTrainedModel, arrays: Mapping[str, Any]) -> dict[str, Any]:
     """Those of a batch's arrays that the model reads: not every kind of backbone tells the parts of a pair apart."""
     accepted = set(inspect.signature(model.forward).parameters) - {"labels"}

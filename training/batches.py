@@ -65,6 +65,7 @@ class RecordEncoder:
     def __call__(self, record: Record) -> dict[str, Any]:
         """Arrays of one record: its windows, and for each actor weights, evidence and label."""
         passage, labels = self._passage(record)
+        tagged = passage
         process = self._names.resolve(record.process)
         if self._seed is not None and self._pool is not None:
             rng = random.Random(f"{self._seed}:{self.epoch}:{record.id}:{record.process}")
@@ -72,11 +73,12 @@ class RecordEncoder:
             passage = swap_names(passage, self._pool, self._config.swap_rate, rng)
             if rng.random() < self._config.typo_rate:
                 passage = misspell(passage, _MISSPELT, rng)
-            if rng.random() < self._config.case_rate:
-                passage = change_case(passage, rng)
             if self._config.teacher and rng.random() < self._config.drop_rate:
                 whole, passage = passage, drop_sentences(passage, _DROPPED, rng)
                 labels = labels if passage is whole else [IGNORE] * len(labels)
+            tagged = passage  # whose capitals tell a name
+            if rng.random() < self._config.case_rate:
+                passage = change_case(passage, rng)
         encoding = self._encoder.encode(passage.text, process)
         mentions, owners = mention_weights(encoding, passage.mentions)
         return {
@@ -84,7 +86,7 @@ class RecordEncoder:
             "mentions": mentions,
             "owners": owners,
             "evidence": np.stack([encoding.token_mask(spans) for spans in passage.evidence]),
-            "tags": _tags(encoding.offsets, passage),
+            "tags": _tags(encoding.offsets, tagged),
             "labels": np.asarray(labels, dtype=np.int64),
         }
 

@@ -20,15 +20,15 @@ class TrainingConfig:
         context: tokens of the window before that a further window reads again.
         key_size: width of the keys and queries that link actors to their cues.
         epochs: passes over the training records.
-        learning_rate: peak, after warm-up; it falls linearly to zero.
-        average: share of the steps, the last, over which weights are averaged; the rate then falls to a third only.
+        learning_rate: peak, after warm-up; then linearly to zero, where weights are averaged by a cosine to a third.
+        average: share of the steps, the last, over which weights are averaged.
         head_rate: the fresh head learns this many times as fast as the backbone.
         layer_decay: each layer of the backbone learns this many times as fast as the one above it.
         batch_size: records in a step.
         dropout: before the head.
         hidden_dropout: inside the backbone; drawing its masks takes two fifths of a training step on a CPU.
         swap_rate: share of the actors whose names are replaced by others at each sight of a record.
-        case_rate: share of the sights at which a text is in capitals, in small letters, or has its first line so.
+        case_rate: share of the sights at which a text, or its first line, is in small letters or a headline's capitals.
         typo_rate: share of the sights at which words of a text are misspelt.
         process_rate: share of the sights at which a known process goes by its canonical name.
         link_weight: of the loss that pulls attention onto the labelled evidence.
@@ -36,7 +36,7 @@ class TrainingConfig:
         tag_weight: of the loss of the name tags.
         class_power: the loss of a stance is weighed by its label's share to minus this power.
         r_drop: weight of how far two readings with different dropout are apart.
-        curriculum: each pass begins with the other processes and ends with Sochi's.
+        curriculum: 1 for passes that begin with the other processes and end with Sochi's.
         teacher: folder of a finished fine-tuning, of any size, whose reading is learnt besides the labels; "" for none.
         distil_weight: of the loss that pulls the reading onto the teacher's.
         temperature: softens both stances in it.

@@ -17,7 +17,7 @@ from transformers import AutoModelForTokenClassification, PreTrainedTokenizerFas
 
 from stance.errors import StanceError
 from stance.transformer import HeadLayout
-from training.backbone import load_tokenizer, own_inputs
+from training.backbone import load_tokenizer, own_inputs, require_vocabulary
 from training.config import TrainingConfig, parse_config
 from training.losses import link
 
@@ -72,6 +72,7 @@ class Teacher:
             tokenizer = load_tokenizer(config.backbone)
         except OSError as error:
             raise StanceError(f"--teacher {run}: cannot be loaded: {error}") from error
+        require_vocabulary(model, config.backbone)
         room = getattr(model.config, "max_position_embeddings", max_length)
         if room < max_length:
             raise StanceError(f"--teacher {run}: reads at most {room} tokens at once, the student {max_length}")

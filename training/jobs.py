@@ -1,12 +1,16 @@
-"""Runs side by side, each in a process and on a share of the cores of its own: a small model leaves a GPU idle."""
+"""Runs side by side, each in a process and, where there are enough, on cores of its own: a small model does not fill a
+GPU."""
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from typing import Any, TypeVar
+
+log = logging.getLogger("train")
 
 Shared = TypeVar("Shared")
 Argument = TypeVar("Argument")
@@ -23,14 +27,16 @@ def run_jobs(
 ) -> Iterator[tuple[int, Result]]:
     """What ``task(shared, argument)`` gives for each argument, with the argument's place, as it ends.
 
-    Where one fails in a process, the others go on, and what they give is told before the error is raised.
+    Where one fails in a process, the others go on, and what they give is told before the first error is raised; a
+    process that is killed ends all of them.
 
     Args:
         task: a function of a module, which another process can import.
         shared: is sent to each process once.
-        jobs: processes; with one, everything is run in order where it is called.
+        jobs: processes, at most; with one, everything is run in order where it is called.
     """
-    if jobs == 1:
+    jobs = min(jobs, len(arguments))
+    if jobs <= 1:
         yield from ((number, task(shared, one)) for number, one in enumerate(arguments))
         return
     context = multiprocessing.get_context("spawn")
@@ -39,12 +45,20 @@ def run_jobs(
         numbers.put(number)
     pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start, initargs=(task, shared, numbers, jobs))
     failed: BaseException | None = None
+    waiting = list(enumerate(arguments))
+    running: dict[Future[Any], int] = {}
     try:
-        running = {pool.submit(_run, one): number for number, one in enumerate(arguments)}
-        for future in as_completed(running):
-            if future.exception() is None:
-                yield running[future], future.result()
-            failed = failed or future.exception()
+        while waiting or running:
+            while waiting and len(running) < jobs:  # no more, so that an interruption leaves none to be begun
+                number, argument = waiting.pop(0)
+                running[pool.submit(_run, argument)] = number
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                number = running.pop(future)
+                if (error := future.exception()) is None:
+                    yield number, future.result()
+                    continue
+                log.error("failed: %s: %s", arguments[number], error)
+                failed = failed or error
     finally:
         pool.shutdown(cancel_futures=True)
     if failed is not None:
@@ -57,14 +71,14 @@ _own: tuple[Callable[[Any, Any], Any], Any] | None = None
 
 def _start(task: Callable[[Any, Any], Any], shared: Any, numbers: Any, jobs: int) -> None:
     global _own
-    _own = task, shared
-    if hasattr(os, "sched_setaffinity"):
-        import torch
+    import torch
 
+    _own = task, shared
+    torch.set_num_threads(max(1, usable_cores() // jobs))
+    if hasattr(os, "sched_setaffinity"):
         cores, number = sorted(os.sched_getaffinity(0)), numbers.get()
-        share = cores[number * len(cores) // jobs : (number + 1) * len(cores) // jobs]
-        os.sched_setaffinity(0, share or cores)
-        torch.set_num_threads(usable_cores())
+        if share := cores[number * len(cores) // jobs : (number + 1) * len(cores) // jobs]:
+            os.sched_setaffinity(0, share)
 
 
 def _run(argument: Any) -> Any:

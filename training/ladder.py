@@ -23,6 +23,7 @@ from stance.errors import StanceError
 from training.config import TrainingConfig
 from training.corpus import Located, corpus_digest
 from training.data import Data
+from training.distil import check_teacher
 from training.evaluate import Interval
 from training.finetune import finetune, make_dataset, sample_records
 from training.held_out import Ids, clear_actors, interval_over_seeds, macro_by_subset
@@ -83,11 +84,11 @@ def measure_ladder(
         held_out: records to be measured on, by name.
         config: what every row changes; its seed is the first.
         rows: by name.
-        jobs: train so many at a time, each in a process and on a share of the cores of its own.
+        jobs: train so many at a time, each in a process of its own.
 
     Returns:
         What ``ladder.json`` holds: settings, and an entry for each row and seed. The trained weights are measured,
-        before they become int8, with the actors given.
+        before they become int8, with the actors given; one that the text does not name is judged too.
 
     Raises:
         StanceError: if ``folder`` holds a ladder of other settings or data, or a row of that name with other changes.
@@ -104,11 +105,15 @@ def measure_ladder(
             else:
                 wanted.append((row, changes, seed))
     configs = [replace(config, **{**changes, "seed": seed}) for _, changes, seed in wanted]
+    for one in configs:
+        if one.teacher:
+            check_teacher(Path(one.teacher), folder, data.digest)
     shared = _Shared(data, held_out, progress and jobs == 1)
     for number, measured in run_jobs(_measure_run, shared, configs, jobs=jobs):
         row, changes, seed = wanted[number]
         log.info("%s, seed %d: done", row, seed)
-        ladder["runs"].append({"row": row, "changes": dict(changes), "seed": seed, **measured})
+        ladder["runs"].append({"row": row, "changes": dict(changes), "seed": seed, "jobs": jobs, **measured})
+        ladder["runs"].sort(key=lambda one: (_place(one["row"], list(rows)), one["seed"]))
         _save(folder, ladder)
     return ladder
 
@@ -125,6 +130,11 @@ def summarise_ladder(ladder: Mapping[str, Any]) -> list[tuple[str, list[dict[str
         }
         rows.append((row, runs, scores))
     return rows
+
+
+def _place(row: str, rows: Sequence[str]) -> int:
+    """Rows of this call come in its order, before those of earlier ones."""
+    return rows.index(row) if row in rows else len(rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,9 +54,12 @@ class StanceLoss:
         self._config = config
         self._layout = HeadLayout(config.key_size)
         self._weight = None
-        if config.class_power and shares is not None:
-            weight = torch.tensor(shares) ** -config.class_power
-            self._weight = weight / (weight * torch.tensor(shares)).sum()
+        if config.class_power:
+            if shares is None:
+                raise ValueError("class_power: needs the share of each label")
+            share = torch.tensor(shares)
+            weight = torch.where(share > 0, share, 1.0) ** -config.class_power * (share > 0)
+            self._weight = weight / (weight * share).sum()
 
     def __call__(self, outputs: Any, labels: dict[str, torch.Tensor], num_items_in_batch: Any = None) -> torch.Tensor:
         """The batch's loss, by the signature that the Trainer asks for."""

@@ -17,6 +17,7 @@ from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import Sampler
 from transformers import (
     EvalPrediction,
+    PrinterCallback,
     Trainer,
     TrainerCallback,
     TrainerControl,
@@ -25,6 +26,7 @@ from transformers import (
 )
 from transformers.trainer_pt_utils import get_length_grouped_indices
 
+from stance.errors import StanceError
 from stance.schema import LABELS
 from stance.transformer import HeadLayout
 from training.backbone import own_inputs
@@ -105,11 +107,16 @@ class HeadTrainer(Trainer):
         super().__init__(**kwargs)
         if self.args.device.type == "cpu":
             keep_freed_memory()
+        if self.args.disable_tqdm:
+            self.remove_callback(PrinterCallback)  # which the Trainer has in place of the bar
         self._config = config
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """AdamW with a faster head, slower lower layers if asked for, and no decay of biases and norms."""
         if self.optimizer is None:
+            names = [name for name, _ in self.model.named_parameters()]
+            if self._config.layer_decay != 1 and not any(map(_LAYER.search, names)):
+                raise StanceError(f"layer_decay: the backbone {self._config.backbone!r} has no layers by that name")
             decay = self.args.weight_decay
             groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
             for name, parameter in self.model.named_parameters():
@@ -176,9 +183,11 @@ class StanceTrainer(HeadTrainer):
         return (loss, outputs) if return_outputs else loss
 
     def _disagreement(self, model: Any, own: dict[str, Any], outputs: Any, labels: Any) -> torch.Tensor:
-        """R-Drop (Liang et al. 2021, arXiv:2106.14448): how far the stances of two passes with dropout are apart."""
-        with self.compute_loss_context_manager():
-            again = model(**{name: one for name, one in own.items() if name != "labels"})
+        """How far the stances of two passes with dropout are apart.
+
+        After R-Drop (Liang et al. 2021, arXiv:2106.14448), which learns the labels in both passes; here in the first.
+        """
+        again = model(**{name: one for name, one in own.items() if name != "labels"})
         ours, theirs = (link(one["logits"], labels, self._layout)["stances"] for one in (outputs, again))
         known = labels["stances"] != IGNORE
         apart = (ours.exp() - theirs.exp()) * (ours - theirs)  # both directions of the divergence at once
@@ -235,7 +244,8 @@ class WeightAverage(TrainerCallback):
 
     def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, *, model: Any, **_: Any) -> None:
         """Take the weights into the mean."""
-        if state.global_step > (1 - self._share) * state.max_steps and state.global_step % self._EVERY == 0:
+        left = state.max_steps - state.global_step  # so that the last ones are among them
+        if state.global_step > (1 - self._share) * state.max_steps and not left % self._EVERY:
             self._mean = self._mean or AveragedModel(model)
             self._mean.update_parameters(model)
 
@@ -260,7 +270,7 @@ class StagedSampler(Sampler[int]):
         return sum(map(len, self._stages))
 
     def __iter__(self) -> Iterator[int]:
-        for stage in self._stages:
+        for stage in filter(len, self._stages):
             lengths = [self._lengths[int(index)] for index in stage]
             yield from (int(stage[place]) for place in get_length_grouped_indices(lengths, self._batch_size))
 

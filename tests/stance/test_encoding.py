@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-from stance.encoding import Encoder
+from stance.encoding import Encoder, _readable
 from stance.errors import DocumentError
 from stance.schema import Process, Span
 
@@ -106,6 +106,9 @@ def test_a_headline_in_capitals_is_read_in_small_letters(encoder: Encoder) -> No
     read = encoder.encode(loud, SOCHI)
     assert np.array_equal(read.windows[0].input_ids, quiet.windows[0].input_ids)
     assert np.array_equal(read.offsets, quiet.offsets)
-    for kept in ("UN, SDF, HNC", "\u0130STANBUL SAID THAT IT CAME"):
-        raw = encoder._tokenizer.encode(kept, add_special_tokens=False)
-        assert raw.ids == encoder.encode(kept, SOCHI).windows[0].input_ids[-1 - len(raw.ids) : -1].tolist()
+    for kept in (
+        "IT, UNSC, OSCE, SDF, HNC",
+        "IT \u0645\u062c\u0644\u0633 \u0627\u0644\u0623\u0645\u0646",
+        "\u0130STANBUL SAID THAT IT CAME",
+    ):
+        assert _readable(kept) == kept

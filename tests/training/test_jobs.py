@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 
 import pytest
@@ -23,7 +24,8 @@ def test_jobs_share_the_cores_and_a_failure_loses_nothing() -> None:
     running = run_jobs(divide, 12, [4, 0, 3, 2], jobs=2)
     results = [next(running) for _ in range(3)]
     assert sorted((number, result) for number, (result, _, _) in results) == [(0, 3), (2, 4), (3, 6)]
-    assert {cores for _, (_, _, cores) in results} == {max(1, usable_cores() // 2)}
+    half = usable_cores() / 2
+    assert {cores for _, (_, _, cores) in results} <= {max(1, math.floor(half)), math.ceil(half)}
     assert os.getpid() not in {pid for _, (_, pid, _) in results}
     with pytest.raises(ZeroDivisionError):
         next(running)

@@ -26,11 +26,11 @@ def test_the_ladder_goes_on_where_it_was(small_corpus: Path, tiny_backbone: Path
 
     first = measure({"a": quarter}, 1)
     again = measure({"b": whole, "a": quarter}, 2)
-    assert again["runs"][0] == first["runs"][0]
-    assert [(one["row"], one["seed"]) for one in again["runs"]] == [("a", 13), ("b", 13), ("b", 14), ("a", 14)]
-    assert [one["records"] for one in again["runs"]] == [15, 60, 60, 15]
+    assert again["runs"][2] == first["runs"][0]
+    assert [(one["row"], one["seed"]) for one in again["runs"]] == [("b", 13), ("b", 14), ("a", 13), ("a", 14)]
+    assert [one["records"] for one in again["runs"]] == [60, 60, 15, 15]
     assert [path.name for path in (tmp_path / "ladder").iterdir()] == [LADDER]
-    row, runs, scores = summarise_ladder(again)[1]
+    row, runs, scores = summarise_ladder(again)[0]
     assert (row, len(runs)) == ("b", 2)
     assert scores["corpus dev"].value == pytest.approx(
         sum(one["macro_f1"]["corpus dev"]["all"]["value"] for one in runs) / 2
