@@ -72,7 +72,7 @@ def test_no_stance_is_told_by_colour_alone(page: Page) -> None:
 
 def test_evidence_scrolls_the_text_and_back_returns(page: Page) -> None:
     read(page, TEXT + " \n" + "Nothing happened. \n" * 300 + "Iran welcomed the Sochi congress.")
-    quote = page.locator(".evidence button", has_text="Iran welcomed")
+    quote = page.locator(".evidence button", has_text="Iran welcomed").first
     quote.click()
     shown = page.locator("#article .shown", has_text="welcomed")
     expect(shown).to_be_in_viewport()
