@@ -29,7 +29,8 @@ from training.config import TrainingConfig
 from training.corpus import Located, ProcessNames
 from training.distil import Teacher
 from training.losses import StanceLoss
-from training.trainer import StanceTrainer, WeightAverage, make_arguments, score_predictions
+from training.schedules import WeightAverage
+from training.trainer import StanceTrainer, make_arguments, score_predictions
 
 
 def make_dataset(located: Sequence[Located], names: ProcessNames) -> Dataset:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score
-from torch.optim.swa_utils import AveragedModel
-from torch.utils.data import Sampler
-from transformers import (
-    EvalPrediction,
-    PrinterCallback,
-    Trainer,
-    TrainerCallback,
-    TrainerControl,
-    TrainerState,
-    TrainingArguments,
-)
-from transformers.trainer_pt_utils import get_length_grouped_indices
+from transformers import EvalPrediction, PrinterCallback, Trainer, TrainingArguments
 
 from stance.errors import StanceError
 from stance.schema import LABELS
@@ -35,6 +24,7 @@ from training.config import TrainingConfig
 from training.distil import Teacher, distil_loss
 from training.jobs import usable_cores
 from training.losses import link
+from training.schedules import StagedSampler
 
 #: Processes that make batches for a GPU; on a CPU the training itself needs every core.
 _MAX_WORKERS = 4
@@ -223,56 +213,6 @@ class StanceTrainer(HeadTrainer):
             loss = self.compute_loss_func(outputs, labels)
         stances = link(outputs["logits"], labels, self._layout)["stances"]
         return loss.detach(), stances.flatten(0, 1), labels["stances"].flatten()
-
-
-class WeightAverage(TrainerCallback):
-    """Leaves the mean of the weights over the last steps instead of the last weights.
-
-    Stochastic weight averaging (Izmailov et al. 2018, arXiv:1803.05407), every few steps as in SWAD (Cha et al. 2021,
-    arXiv:2102.08604). What is measured and kept during the training are the weights of the moment; a run that is
-    resumed averages from there on.
-
-    Args:
-        share: of all steps, 0..1.
-    """
-
-    _EVERY = 10
-
-    def __init__(self, share: float) -> None:
-        self._share = share
-        self._mean: AveragedModel | None = None
-
-    def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, *, model: Any, **_: Any) -> None:
-        """Take the weights into the mean."""
-        left = state.max_steps - state.global_step  # so that the last ones are among them
-        if state.global_step > (1 - self._share) * state.max_steps and not left % self._EVERY:
-            self._mean = self._mean or AveragedModel(model)
-            self._mean.update_parameters(model)
-
-    def on_train_end(self, args: Any, state: TrainerState, control: TrainerControl, *, model: Any, **_: Any) -> None:
-        """Put the mean in the place of the weights."""
-        if self._mean is not None:
-            model.load_state_dict(self._mean.module.state_dict())
-
-
-class StagedSampler(Sampler[int]):
-    """Stages one after the other in each pass, each in random order and grouped by length.
-
-    Args:
-        stages: indices of the rows.
-        lengths: of all rows.
-    """
-
-    def __init__(self, stages: Sequence[NDArray[np.int64]], lengths: Sequence[int], batch_size: int) -> None:
-        self._stages, self._lengths, self._batch_size = stages, lengths, batch_size
-
-    def __len__(self) -> int:
-        return sum(map(len, self._stages))
-
-    def __iter__(self) -> Iterator[int]:
-        for stage in filter(len, self._stages):
-            lengths = [self._lengths[int(index)] for index in stage]
-            yield from (int(stage[place]) for place in get_length_grouped_indices(lengths, self._batch_size))
 
 
 def score_predictions(prediction: EvalPrediction) -> dict[str, float]:

@@ -23,7 +23,8 @@ from training.data import Data, load_data
 from training.export import export_model
 from training.finetune import finetune, make_dataset
 from training.losses import StanceLoss, link
-from training.trainer import StagedSampler, StanceTrainer, WeightAverage, make_arguments
+from training.schedules import StagedSampler, WeightAverage
+from training.trainer import StanceTrainer, make_arguments
 
 
 @pytest.fixture(scope="module")

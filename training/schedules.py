@@ -1,0 +1,63 @@
+"""What a training does over its steps beside the learning rate: the order of the records, the mean of the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch.optim.swa_utils import AveragedModel
+from torch.utils.data import Sampler
+from transformers import TrainerCallback, TrainerControl, TrainerState
+from transformers.trainer_pt_utils import get_length_grouped_indices
+
+
+class WeightAverage(TrainerCallback):
+    """Leaves the mean of the weights over the last steps instead of the last weights.
+
+    Stochastic weight averaging (Izmailov et al. 2018, arXiv:1803.05407), every few steps as in SWAD (Cha et al. 2021,
+    arXiv:2102.08604). What is measured and kept during the training are the weights of the moment; a run that is
+    resumed averages from there on.
+
+    Args:
+        share: of all steps, 0..1.
+    """
+
+    _EVERY = 10
+
+    def __init__(self, share: float) -> None:
+        self._share = share
+        self._mean: AveragedModel | None = None
+
+    def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, *, model: Any, **_: Any) -> None:
+        """Take the weights into the mean."""
+        left = state.max_steps - state.global_step  # so that the last ones are among them
+        if state.global_step > (1 - self._share) * state.max_steps and not left % self._EVERY:
+            self._mean = self._mean or AveragedModel(model)
+            self._mean.update_parameters(model)
+
+    def on_train_end(self, args: Any, state: TrainerState, control: TrainerControl, *, model: Any, **_: Any) -> None:
+        """Put the mean in the place of the weights."""
+        if self._mean is not None:
+            model.load_state_dict(self._mean.module.state_dict())
+
+
+class StagedSampler(Sampler[int]):
+    """Stages one after the other in each pass, each in random order and grouped by length.
+
+    Args:
+        stages: indices of the rows.
+        lengths: of all rows.
+    """
+
+    def __init__(self, stages: Sequence[NDArray[np.int64]], lengths: Sequence[int], batch_size: int) -> None:
+        self._stages, self._lengths, self._batch_size = stages, lengths, batch_size
+
+    def __len__(self) -> int:
+        return sum(map(len, self._stages))
+
+    def __iter__(self) -> Iterator[int]:
+        for stage in filter(len, self._stages):
+            lengths = [self._lengths[int(index)] for index in stage]
+            yield from (int(stage[place]) for place in get_length_grouped_indices(lengths, self._batch_size))
