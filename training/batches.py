@@ -32,6 +32,8 @@ IGNORE = -100
 _DROPPED = 0.3
 #: Share of the words of a careless text that are misspelt.
 _MISSPELT = 0.08
+#: What the sizes of a rounded batch are multiples of.
+_TOKENS, _ACTORS, _MENTIONS = 32, 16, 32
 
 
 class RecordEncoder:
@@ -126,22 +128,28 @@ class Collator:
     ``[CLS]``) into the flattened windows; ``mentions`` are ``(records, mentions, 1 + tokens)``, ``owners``
     ``(records, actors, mentions)``, one-hot over actors; ``evidence`` is ``(records, actors, 1 + tokens)``; ``tags``
     and ``mask`` ``(records, 1 + tokens)``; ``stances`` ``(records, actors)``.
+
+    Attributes:
+        rounded: pad a little more, so that batches come in few shapes (:mod:`training.graphs`).
     """
 
     encode: Callable[[Any], dict[str, Any]]
     pad_token_id: int
     parse: Callable[[str], Any] = Record.model_validate_json
+    rounded: bool = False
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """One batch; each row holds a record as JSON."""
         encoded = [self.encode(self.parse(row["json"])) for row in rows]
         windows = [(number, window) for number, one in enumerate(encoded) for window in one["windows"]]
-        width = max(len(window.input_ids) for _, window in windows)
+        width = self._round(max(len(window.input_ids) for _, window in windows), _TOKENS)
+        count = self._round(len(windows), len(rows))
         batch = {
-            "input_ids": torch.full((len(windows), width), self.pad_token_id),
-            "attention_mask": torch.zeros((len(windows), width), dtype=torch.long),
-            "token_type_ids": torch.zeros((len(windows), width), dtype=torch.long),
+            "input_ids": torch.full((count, width), self.pad_token_id),
+            "attention_mask": torch.zeros((count, width), dtype=torch.long),
+            "token_type_ids": torch.zeros((count, width), dtype=torch.long),
         }
+        batch["attention_mask"][len(windows) :, 0] = 1  # attention over nothing at all is not a number
         places: list[list[int]] = [[] for _ in encoded]
         for row, (number, window) in enumerate(windows):
             length = len(window.input_ids)
@@ -150,13 +158,21 @@ class Collator:
             batch["token_type_ids"][row, :length] = torch.from_numpy(window.token_type_ids)
             places[number] += [row * width] if not places[number] else []
             places[number] += range(row * width + window.first, row * width + window.first + window.count)
-        return {**batch, "labels": _pad_labels(encoded, places)}
+        size = (
+            self._round(max(map(len, places)), width),
+            self._round(max(len(one["labels"]) for one in encoded), _ACTORS),
+            self._round(max(len(one["owners"]) for one in encoded), _MENTIONS),
+        )
+        return {**batch, "labels": _pad_labels(encoded, places, *size)}
+
+    def _round(self, size: int, unit: int) -> int:
+        return -(-size // unit) * unit if self.rounded else size
 
 
-def _pad_labels(encoded: Sequence[dict[str, Any]], places: Sequence[list[int]]) -> dict[str, torch.Tensor]:
-    records, tokens = len(encoded), max(map(len, places))
-    actors = max(len(one["labels"]) for one in encoded)
-    mentions = max(len(one["owners"]) for one in encoded)
+def _pad_labels(
+    encoded: Sequence[dict[str, Any]], places: Sequence[list[int]], tokens: int, actors: int, mentions: int
+) -> dict[str, torch.Tensor]:
+    records = len(encoded)
     labels = {
         "index": torch.zeros((records, tokens), dtype=torch.long),
         "mask": torch.zeros((records, tokens), dtype=torch.bool),

@@ -87,7 +87,7 @@ def finetune(
         args=arguments,
         train_dataset=make_dataset(train, names),
         eval_dataset=make_dataset(dev, names),
-        data_collator=Collator(encode, pad),
+        data_collator=Collator(encode, pad, rounded=arguments.device.type == "cuda"),
         eval_collator=Collator(RecordEncoder(encoder, lexicon, processes, config), pad),
         teacher=teacher,
         compute_loss_func=StanceLoss(config, label_shares(train)),

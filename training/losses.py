@@ -67,9 +67,10 @@ class StanceLoss:
         linked = link(outputs["logits"], labels, self._layout)
         known = labels["stances"] != IGNORE
         targets = labels["stances"].flatten()
-        stances, weight = linked["stances"].flatten(0, 1), self._weight
-        weight = None if weight is None else weight.to(stances.device)
-        stance = F.nll_loss(stances, targets, weight=weight, ignore_index=IGNORE, reduction="sum")
+        stances = linked["stances"].flatten(0, 1)
+        if self._weight is not None:
+            self._weight = self._weight.to(stances.device)
+        stance = F.nll_loss(stances, targets, weight=self._weight, ignore_index=IGNORE, reduction="sum")
         tags = F.cross_entropy(
             linked["tokens"][..., self._layout.tags].flatten(0, 1), labels["tags"].flatten(), ignore_index=IGNORE
         )
@@ -88,11 +89,10 @@ def _link_loss(attention: torch.Tensor, labels: dict[str, torch.Tensor], known: 
 
 def _cue_loss(cues: torch.Tensor, labels: dict[str, torch.Tensor], known: torch.Tensor) -> torch.Tensor:
     """Cross-entropy of the cue logits on the tokens of each actor's evidence; "nothing" is taught as ``none``."""
-    record, actor = torch.nonzero(known & (labels["stances"] != NONE_ID), as_tuple=True)
-    masks = labels["evidence"][record, actor]
-    pair, token = torch.nonzero(masks, as_tuple=True)
     nothing = cues[:, 0]
     loss = F.cross_entropy(nothing, torch.full((len(nothing),), NONE_ID, device=cues.device))
-    if len(pair):
-        loss = loss + F.cross_entropy(cues[record[pair], token], labels["stances"][record[pair], actor[pair]])
-    return loss
+    taught = known & (labels["stances"] != NONE_ID)
+    masks = (labels["evidence"] & taught[..., None]).float()
+    wanted = F.one_hot(labels["stances"].clamp(min=0), cues.shape[-1])
+    missed = masks @ -cues.log_softmax(dim=-1)  # of each actor, were its evidence to tell each label
+    return loss + (missed * wanted).sum() / masks.sum().clamp(min=1)

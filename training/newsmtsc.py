@@ -185,12 +185,14 @@ def _fit(train: Sequence[Sentence], config: TrainingConfig, *, progress: bool) -
     tokenizer = load_tokenizer(config.backbone)
     encode = SentenceEncoder(make_encoder(tokenizer, config))
     with tempfile.TemporaryDirectory() as folder:
+        arguments = make_arguments(config, Path(folder), progress=progress, epochwise=False)
+        rounded = arguments.device.type == "cuda"
         trainer = HeadTrainer(
             config=config,
             model=make_classifier(config, POLARITIES),
-            args=make_arguments(config, Path(folder), progress=progress, epochwise=False),
+            args=arguments,
             train_dataset=_dataset(train),
-            data_collator=Collator(encode, int(tokenizer.pad_token_id or 0), parse=_unpack),
+            data_collator=Collator(encode, int(tokenizer.pad_token_id or 0), parse=_unpack, rounded=rounded),
             compute_loss_func=polarity_loss,
         )
         trainer.train()

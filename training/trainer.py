@@ -22,6 +22,7 @@ from training.backbone import own_inputs
 from training.batches import IGNORE, Collator
 from training.config import TrainingConfig
 from training.distil import Teacher, distil_loss
+from training.graphs import GraphedPasses, keep_relative_positions
 from training.jobs import usable_cores
 from training.losses import link
 from training.schedules import StagedSampler
@@ -83,6 +84,7 @@ def make_arguments(
         save_total_limit=2,
         logging_strategy="steps",
         logging_steps=20,
+        logging_nan_inf_filter=False,  # would wait for the GPU at every step
         report_to=[],
         disable_tqdm=not progress,
         dataloader_pin_memory=cuda,
@@ -100,6 +102,23 @@ class HeadTrainer(Trainer):
         if self.args.disable_tqdm:
             self.remove_callback(PrinterCallback)  # which the Trainer has in place of the bar
         self._config = config
+        self._passes: GraphedPasses | None = None
+        if self.args.device.type == "cuda" and self.args.n_gpu == 1:
+            keep_relative_positions(self.model)
+            self._passes = GraphedPasses(self._pass, list(self.model.parameters()))
+
+    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
+        """Loss and gradients of a batch; on one GPU by a graph."""
+        if self._passes is None:
+            return super().training_step(model, inputs, num_items_in_batch)
+        model.train()
+        return self._passes(self._prepare_inputs(inputs))
+
+    def _pass(self, inputs: Any) -> torch.Tensor:
+        with self.compute_loss_context_manager():
+            loss = self.compute_loss(self.model_wrapped, inputs)
+        loss.backward()
+        return loss
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """AdamW with a faster head, slower lower layers if asked for, and no decay of biases and norms."""
@@ -138,6 +157,8 @@ class StanceTrainer(HeadTrainer):
     ) -> None:
         super().__init__(config=config, **kwargs)
         self._teacher = teacher
+        if teacher is not None:
+            self._passes = None  # a teacher's reading waits for the GPU
         self._train_collator = self.data_collator
         self._eval_collator = eval_collator
         self._layout = HeadLayout(config.key_size)
@@ -181,7 +202,7 @@ class StanceTrainer(HeadTrainer):
         ours, theirs = (link(one["logits"], labels, self._layout)["stances"] for one in (outputs, again))
         known = labels["stances"] != IGNORE
         apart = (ours.exp() - theirs.exp()) * (ours - theirs)  # both directions of the divergence at once
-        return apart.sum(dim=-1)[known].mean() / 2 if known.any() else ours.sum() * 0
+        return (apart.sum(dim=-1) * known).sum() / known.sum().clamp(min=1) / 2
 
     def judge(self, rows: Sequence[dict[str, Any]]) -> list[NDArray[np.float32]]:
         """Log-probabilities of the actors of each row, in order; shape ``(actors of the row, labels)``."""
