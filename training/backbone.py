@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,6 +23,7 @@ from stance.errors import StanceError
 from stance.schema import LABELS
 from stance.transformer import TAGS
 from training.config import TrainingConfig
+from training.distances import narrow_distances
 from training.weights import backbone_path
 
 
@@ -37,6 +39,16 @@ def make_encoder(tokenizer: PreTrainedTokenizerFast, config: TrainingConfig) -> 
     """The encoder that serving will use, over a copy of the tokenizer."""
     copy = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
     return Encoder(copy, max_length=config.max_length, context=config.context)
+
+
+def load_trained(folder: Path) -> PreTrainedModel:
+    """A fine-tuned model, as the Trainer left it.
+
+    Raises:
+        OSError: if there is none.
+    """
+    model: PreTrainedModel = AutoModelForTokenClassification.from_pretrained(folder)
+    return narrow_distances(model)
 
 
 def require_vocabulary(model: PreTrainedModel, backbone: str) -> None:
@@ -97,4 +109,4 @@ def make_classifier(
     model: PreTrainedModel = kind.from_pretrained(path, config=shape, **attention)
     if isinstance(before_head := getattr(model, "dropout", None), torch.nn.Dropout):
         before_head.p = config.dropout  # DeBERTa's head takes the rate of the backbone
-    return model
+    return narrow_distances(model)

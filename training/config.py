@@ -79,7 +79,9 @@ class TrainingConfig:
 #: What `train run` and `train finetune` make: the model that is released, and a smaller one in about a tenth of the
 #: time (benchmarks/finetuning.py).
 PRESETS = {
-    "default": TrainingConfig(backbone="deberta", epochs=4.0, learning_rate=1.5e-4, case_rate=0.1, typo_rate=0.15),
+    "default": TrainingConfig(
+        backbone="deberta", epochs=4.0, learning_rate=1.5e-4, average=0.4, case_rate=0.1, typo_rate=0.15
+    ),
     "small": TrainingConfig(epochs=1.0),
 }
 

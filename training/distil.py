@@ -13,11 +13,11 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from transformers import AutoModelForTokenClassification, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
 from stance.errors import StanceError
 from stance.transformer import HeadLayout
-from training.backbone import load_tokenizer, own_inputs, require_vocabulary
+from training.backbone import load_tokenizer, load_trained, own_inputs, require_vocabulary
 from training.config import TrainingConfig, parse_config
 from training.losses import link
 
@@ -68,7 +68,7 @@ class Teacher:
     ) -> None:
         config = parse_config(json.loads((run / "run.json").read_text())["config"])
         try:
-            model = AutoModelForTokenClassification.from_pretrained(run / "model")
+            model = load_trained(run / "model")
             tokenizer = load_tokenizer(config.backbone)
         except OSError as error:
             raise StanceError(f"--teacher {run}: cannot be loaded: {error}") from error

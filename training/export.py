@@ -102,8 +102,8 @@ def _run_all(model: PreTrainedModel, encode: RecordEncoder, located: Sequence[Lo
 
 def _export_fp32(model: PreTrainedModel, path: Path) -> None:
     names = list(own_inputs(model, dict.fromkeys(("input_ids", "attention_mask", "token_type_ids"))))
-    example = tuple(torch.ones((2, 24), dtype=torch.long) for _ in names)
-    axes = {0: torch.export.Dim("batch", min=1, max=512), 1: torch.export.Dim("sequence", min=2, max=512)}
+    example = tuple(torch.ones((1, 24), dtype=torch.long) for _ in names)
+    axes = {1: torch.export.Dim("sequence", min=2, max=512)}  # windows come one at a time
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's own deprecations, nothing that a caller could mend
         program = torch.onnx.export(

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from sklearn.pipeline import Pipeline
-from transformers import AutoModelForTokenClassification
 
 import stance
 from stance.baseline import BaselineEngine
@@ -24,7 +23,7 @@ from stance.calibration import Calibration
 from stance.classify import Engine
 from stance.errors import StanceError
 from stance.transformer import HeadLayout, TransformerEngine
-from training.backbone import load_tokenizer, make_encoder, require_vocabulary
+from training.backbone import load_tokenizer, load_trained, make_encoder, require_vocabulary
 from training.baseline import fit_baseline, predict_yardsticks
 from training.batches import RecordEncoder
 from training.bundling import write_baseline_bundle, write_transformer_bundle
@@ -126,7 +125,7 @@ def export_step(data: Data, config: TrainingConfig, trained: Trained, *, min_agr
     encoder = make_encoder(load_tokenizer(config.backbone), config)
     layout = HeadLayout(config.key_size)
     encode = RecordEncoder(encoder, data.lexicon, data.known, config)
-    model = AutoModelForTokenClassification.from_pretrained(trained.folder)
+    model = load_trained(trained.folder)
     require_vocabulary(model, config.backbone)
     fp32, int8, parity = export_model(model, encoder, layout, encode, data.splits["dev"], min_agreement=min_agreement)
     engines = [TransformerEngine(graph, encoder, layout) for graph in (int8, fp32)]

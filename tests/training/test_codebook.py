@@ -46,8 +46,9 @@ OUTCOMES = {
     29: {"none", "conditional", "boycott", "support"},
 }
 
-#: What the examples of cases settled under a rule (codebook 1.4 to 1.6) show: every actor's label, in the order of the record.
+#: What the examples of cases settled under a rule (codebook 1.4 to 1.7) show: every actor's label, in the order of the record.
 CASES = {
+    "rule-05-3": "ssn",
     "rule-08-3": "csc",
     "rule-08-4": "sss",
     "rule-10-3": "nncc",
@@ -56,8 +57,11 @@ CASES = {
     "rule-13-3": "sc",
     "rule-16-3": "ssn",
     "rule-16-4": "bns",
+    "rule-16-5": "sn",
     "rule-17-3": "bbn",
     "rule-17-4": "bcn",
+    "rule-17-5": "bn",
+    "rule-18-3": "sssn",
     "rule-19-3": "bbs",
     "rule-21-3": "cssb",
     "rule-21-4": "csb",
@@ -69,10 +73,12 @@ CASES = {
     "rule-26-5": "sn",
     "rule-26-6": "ssn",
     "rule-26-7": "sb",
+    "rule-26-8": "nssnb",
     "rule-27-3": "s",
     "rule-27-4": "ccn",
     "rule-28-3": "sbnb",
     "rule-28-4": "sbn",
+    "rule-28-5": "sn",
     "rule-29-3": "cbn",
     "rule-29-4": "ss",
     "rule-29-5": "cnns",

@@ -7,13 +7,11 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from transformers import AutoModelForTokenClassification
-
 from stance.bundle import Bundle
 from stance.calibration import Calibration
 from stance.classify import Engine
 from stance.transformer import HeadLayout, TransformerEngine
-from training.backbone import load_tokenizer, make_encoder
+from training.backbone import load_tokenizer, load_trained, make_encoder
 from training.batches import RecordEncoder
 from training.config import TrainingConfig
 from training.corpus import Located
@@ -34,7 +32,7 @@ def bundle_trained(data: Data, config: TrainingConfig, trained: Trained) -> tupl
     encoder = make_encoder(load_tokenizer(config.backbone), config)
     layout = HeadLayout(config.key_size)
     encode = RecordEncoder(encoder, data.lexicon, data.known, config)
-    model = AutoModelForTokenClassification.from_pretrained(trained.folder)
+    model = load_trained(trained.folder)
     some = data.splits["dev"][:SMOOTHING_RECORDS]
     *graphs, _ = export_model(model, encoder, layout, encode, some, min_agreement=0.0)
     fp32, int8 = (

@@ -1,0 +1,46 @@
+"""DeBERTa's attention, with only those of its distances that a window can have.
+
+It holds every token against all 512 distances that it knows, near and far, and then picks; a window of 40 tokens has
+79. What it picks, and so what comes out, is the same.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel
+from transformers.models.deberta_v2.modeling_deberta_v2 import DisentangledSelfAttention
+
+
+def narrow_distances(model: PreTrainedModel) -> PreTrainedModel:
+    """Have every attention of DeBERTa in the model do so; nothing is done to other models."""
+    for module in model.modules():
+        if type(module) is DisentangledSelfAttention and module.share_att_key:
+            module.__class__ = _NarrowAttention
+    return model
+
+
+class _NarrowAttention(DisentangledSelfAttention):
+    def disentangled_attention_bias(
+        self, query_layer: Any, key_layer: Any, relative_pos: Any, rel_embeddings: Any, scale_factor: int
+    ) -> torch.Tensor:
+        """What the distances add to the attention scores; shape ``(windows * heads, sequence, sequence)``."""
+        length, known = query_layer.shape[-2], self.pos_ebd_size
+        span = torch.sym_min(length, known)  # a distance has a place no farther from the middle than itself
+        windows = query_layer.shape[0] // self.num_attention_heads
+        apart = relative_pos.reshape(length, length)
+        scale = (query_layer.shape[-1] * scale_factor) ** 0.5
+
+        def score(tokens: torch.Tensor, projection: torch.nn.Module, apart: torch.Tensor) -> torch.Tensor:
+            # All are projected, so that in a served graph they are constants.
+            distances = self.transpose_for_scores(projection(rel_embeddings[None]), self.num_attention_heads)
+            distances = distances[:, known - span : known + span]
+            if windows > 1:
+                distances = distances.repeat(windows, 1, 1)
+            places = (apart + span).clamp(0, 2 * span - 1).expand(tokens.shape[0], -1, -1)
+            return (tokens @ distances.transpose(-1, -2)).gather(-1, places)
+
+        to_position = score(query_layer, self.key_proj, apart)
+        from_position = score(key_layer, self.query_proj, -apart)
+        return (to_position + from_position.transpose(-1, -2)) / scale
