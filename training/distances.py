@@ -6,6 +6,7 @@ It holds every token against all 512 distances that it knows, near and far, and 
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -16,9 +17,16 @@ from transformers.models.deberta_v2.modeling_deberta_v2 import DisentangledSelfA
 def narrow_distances(model: PreTrainedModel) -> PreTrainedModel:
     """Have every attention of DeBERTa in the model do so; nothing is done to other models."""
     for module in model.modules():
-        if type(module) is DisentangledSelfAttention and module.share_att_key:
+        if type(module) is DisentangledSelfAttention and module.share_att_key and _is_near(module):
             module.__class__ = _NarrowAttention
     return model
+
+
+def _is_near(attention: DisentangledSelfAttention) -> bool:
+    """Whether the place of a distance is never farther from the middle than the distance: they are equal up to half the
+    buckets, and places grow by a logarithm from there on."""
+    near = attention.position_buckets // 2
+    return near < 1 or near - 1 <= near * math.log((attention.max_relative_positions - 1) / near)
 
 
 class _NarrowAttention(DisentangledSelfAttention):
@@ -27,7 +35,7 @@ class _NarrowAttention(DisentangledSelfAttention):
     ) -> torch.Tensor:
         """What the distances add to the attention scores; shape ``(windows * heads, sequence, sequence)``."""
         length, known = query_layer.shape[-2], self.pos_ebd_size
-        span = torch.sym_min(length, known)  # a distance has a place no farther from the middle than itself
+        span = torch.sym_min(length, known)
         windows = query_layer.shape[0] // self.num_attention_heads
         apart = relative_pos.reshape(length, length)
         scale = (query_layer.shape[-1] * scale_factor) ** 0.5
