@@ -189,3 +189,8 @@ def test_the_page_draws_plots_with_ids_of_their_own(measured: Overview) -> None:
     assert set(re.findall(r"(?:url\(|href=\")#([\w-]+)", page)) <= {*ids, "id"}
     assert "currentColor" in page
     assert "#010203" not in page
+
+
+def test_no_opening_of_the_corpus_is_a_frame() -> None:
+    texts = sorted({one.record.text for one in load_corpus()})
+    assert find_openings(texts, range(len(texts))) == []
