@@ -42,10 +42,10 @@ def make_encoder(tokenizer: PreTrainedTokenizerFast, config: TrainingConfig) -> 
 
 
 def load_trained(folder: Path) -> PreTrainedModel:
-    """A fine-tuned model, as the Trainer left it.
+    """A fine-tuned model, as the Trainer left it, with the attention of :func:`narrow_distances`.
 
     Raises:
-        OSError: if there is none.
+        OSError: if it cannot be read.
     """
     model: PreTrainedModel = AutoModelForTokenClassification.from_pretrained(folder)
     return narrow_distances(model)

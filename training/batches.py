@@ -130,7 +130,8 @@ class Collator:
     and ``mask`` ``(records, 1 + tokens)``; ``stances`` ``(records, actors)``.
 
     Attributes:
-        rounded: pad a little more, so that batches come in few shapes (:mod:`training.graphs`).
+        rounded: pad, so that batches come in few shapes (:mod:`training.graphs`): multiples of 32 tokens, 16 actors,
+            32 mentions, and windows in a multiple of the records, of which the added ones are empty.
     """
 
     encode: Callable[[Any], dict[str, Any]]

@@ -1,7 +1,7 @@
 """DeBERTa's attention, with only those of its distances that a window can have.
 
-It holds every token against all 512 distances that it knows, near and far, and then picks; a window of 40 tokens has
-79. What it picks, and so what comes out, is the same.
+It works out every token against all distances that it knows, 512 in the published models, and then picks; a window of
+40 tokens has 79. What it picks, and so what comes out, is the same.
 """
 
 from __future__ import annotations
@@ -15,21 +15,33 @@ from transformers.models.deberta_v2.modeling_deberta_v2 import DisentangledSelfA
 
 
 def narrow_distances(model: PreTrainedModel) -> PreTrainedModel:
-    """Have every attention of DeBERTa in the model do so; nothing is done to other models."""
+    """Change every attention of DeBERTa in the model to that, in place, and return the model.
+
+    Where it is not of the published models' kind, both ways and with shared projections, nothing is done, nor to other
+    models.
+    """
     for module in model.modules():
-        if type(module) is DisentangledSelfAttention and module.share_att_key and _is_near(module):
+        if type(module) is DisentangledSelfAttention and _is_published_kind(module) and _is_near(module):
             module.__class__ = _NarrowAttention
     return model
+
+
+def _is_published_kind(attention: DisentangledSelfAttention) -> bool:
+    both = all(way in attention.pos_att_type for way in ("c2p", "p2c"))
+    return bool(attention.relative_attention and attention.share_att_key and both)
 
 
 def _is_near(attention: DisentangledSelfAttention) -> bool:
     """Whether the place of a distance is never farther from the middle than the distance: they are equal up to half the
     buckets, and places grow by a logarithm from there on."""
-    near = attention.position_buckets // 2
-    return near < 1 or near - 1 <= near * math.log((attention.max_relative_positions - 1) / near)
+    near, known = attention.position_buckets // 2, attention.max_relative_positions
+    return near < 1 or (known > near and near - 1 <= near * math.log((known - 1) / near))
 
 
 class _NarrowAttention(DisentangledSelfAttention):
+    """Takes queries and keys of shape ``(windows * heads, sequence, head size)``, distances of shape
+    ``(1, sequence, sequence)`` and their embeddings, ``(known, hidden size)``."""
+
     def disentangled_attention_bias(
         self, query_layer: Any, key_layer: Any, relative_pos: Any, rel_embeddings: Any, scale_factor: int
     ) -> torch.Tensor:

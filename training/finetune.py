@@ -30,7 +30,7 @@ from training.corpus import Located, ProcessNames
 from training.distil import Teacher
 from training.losses import StanceLoss
 from training.schedules import WeightAverage
-from training.trainer import StanceTrainer, make_arguments, score_predictions
+from training.trainer import StanceTrainer, make_arguments, score_predictions, takes_graphs
 
 
 def make_dataset(located: Sequence[Located], names: ProcessNames) -> Dataset:
@@ -87,7 +87,7 @@ def finetune(
         args=arguments,
         train_dataset=make_dataset(train, names),
         eval_dataset=make_dataset(dev, names),
-        data_collator=Collator(encode, pad, rounded=arguments.device.type == "cuda"),
+        data_collator=Collator(encode, pad, rounded=takes_graphs(arguments) and teacher is None),
         eval_collator=Collator(RecordEncoder(encoder, lexicon, processes, config), pad),
         teacher=teacher,
         compute_loss_func=StanceLoss(config, label_shares(train)),

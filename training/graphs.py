@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from transformers import PreTrainedModel
+from transformers.models.deberta_v2.modeling_deberta_v2 import DebertaV2Encoder
 
 #: What a batch's array is called, its labels' with ``labels.`` before it.
 Arrays = dict[str, torch.Tensor]
@@ -26,10 +27,11 @@ class _Graph:
 class GraphedPasses:
     """Runs passes; of a shape that comes again, from its second time on, by a graph.
 
-    Needs passes that never wait for the GPU, and batches in few shapes (:class:`training.batches.Collator`, rounded).
+    Needs passes that never wait for the GPU, and batches in few shapes (:class:`training.batches.Collator`, rounded):
+    every shape keeps its graph.
 
     Args:
-        run: works out the loss of a batch, and the gradients.
+        run: works out the loss of a batch, a scalar, and its gradients (``backward``); always of the same parameters.
         parameters: whose gradients these are.
     """
 
@@ -43,7 +45,10 @@ class GraphedPasses:
         self._gradients = _Gradients([])
 
     def __call__(self, batch: Mapping[str, Any]) -> torch.Tensor:
-        """The batch's loss; the gradients are in the parameters, in place of any that were there."""
+        """The batch's loss; the gradients are in the parameters, in place of any that were there.
+
+        Both are overwritten by the next call.
+        """
         arrays = _flatten(batch)
         shape = tuple((name, tuple(array.shape)) for name, array in arrays.items())
         if shape not in self._graphs:
@@ -72,6 +77,9 @@ class GraphedPasses:
         with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
             self._gradients.clear()
             loss = self._run(_unflatten(own)).detach()
+        given = {id(parameter) for parameter, _ in self._gradients.parts}
+        if any(one.grad is not None and id(one) not in given for one in self._parameters):
+            raise RuntimeError("a parameter has a gradient that had none in the first pass: graphs would not train it")
         self._pool = graph.pool()
         return _Graph(graph, own, loss)
 
@@ -111,21 +119,24 @@ def _unflatten(arrays: Arrays) -> dict[str, Any]:
     return batch
 
 
-def keep_relative_positions(model: PreTrainedModel) -> None:
-    """Have DeBERTa keep the distances between tokens for each length of window: it makes them from numbers of the host,
-    which a graph cannot do. Nothing is done to other models."""
-    encoder = getattr(getattr(model, "deberta", None), "encoder", None)
-    if encoder is None:
-        return
-    make, kept = encoder.get_rel_pos, {}
+class _KeepingEncoder(DebertaV2Encoder):
+    """Keeps the distances between tokens for each length of window that it learns from."""
 
-    def get(hidden_states: torch.Tensor, query_states: Any = None, relative_pos: Any = None) -> Any:
-        if query_states is not None or relative_pos is not None:
-            return make(hidden_states, query_states, relative_pos)
+    def get_rel_pos(self, hidden_states: torch.Tensor, query_states: Any = None, relative_pos: Any = None) -> Any:
+        if not self.training or query_states is not None or relative_pos is not None:
+            return super().get_rel_pos(hidden_states, query_states, relative_pos)
+        kept = self.__dict__.setdefault("_kept", {})
         key = hidden_states.shape[-2], hidden_states.device
         if key not in kept:
-            with torch.inference_mode(False):  # what is made in it could not be learnt with
-                kept[key] = make(hidden_states)
+            kept[key] = super().get_rel_pos(hidden_states)
         return kept[key]
 
-    encoder.get_rel_pos = get
+
+def keep_relative_positions(model: PreTrainedModel) -> None:
+    """Have DeBERTa keep the distances between tokens, in place; nothing is done to other models.
+
+    It makes them from numbers of the host, which a graph cannot do.
+    """
+    for module in model.modules():
+        if type(module) is DebertaV2Encoder:
+            module.__class__ = _KeepingEncoder

@@ -94,5 +94,5 @@ def _cue_loss(cues: torch.Tensor, labels: dict[str, torch.Tensor], known: torch.
     taught = known & (labels["stances"] != NONE_ID)
     masks = (labels["evidence"] & taught[..., None]).float()
     wanted = F.one_hot(labels["stances"].clamp(min=0), cues.shape[-1])
-    missed = masks @ -cues.log_softmax(dim=-1)  # of each actor, were its evidence to tell each label
+    missed = masks @ -cues.log_softmax(dim=-1)  # (records, actors, labels): over an actor's evidence, for each label
     return loss + (missed * wanted).sum() / masks.sum().clamp(min=1)

@@ -30,7 +30,7 @@ from training.batches import IGNORE, Collator
 from training.config import TrainingConfig
 from training.held_out import interval_over_seeds
 from training.jobs import run_jobs
-from training.trainer import HeadTrainer, make_arguments
+from training.trainer import HeadTrainer, make_arguments, takes_graphs
 
 log = logging.getLogger("train")
 
@@ -186,7 +186,7 @@ def _fit(train: Sequence[Sentence], config: TrainingConfig, *, progress: bool) -
     encode = SentenceEncoder(make_encoder(tokenizer, config))
     with tempfile.TemporaryDirectory() as folder:
         arguments = make_arguments(config, Path(folder), progress=progress, epochwise=False)
-        rounded = arguments.device.type == "cuda"
+        rounded = takes_graphs(arguments)
         trainer = HeadTrainer(
             config=config,
             model=make_classifier(config, POLARITIES),

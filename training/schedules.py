@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import Sampler
 from transformers import TrainerCallback, TrainerControl, TrainerState
 from transformers.trainer_pt_utils import get_length_grouped_indices
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 
 class WeightAverage(TrainerCallback):
     """Leaves the mean of the weights over the last steps instead of the last weights.
 
     Stochastic weight averaging (Izmailov et al. 2018, arXiv:1803.05407), every few steps as in SWAD (Cha et al. 2021,
-    arXiv:2102.08604). What is measured and kept during the training are the weights of the moment; a run that is
-    resumed averages from there on.
+    arXiv:2102.08604). What is measured during the training are the weights of the moment; the mean lies beside them in
+    a checkpoint, for a run that is resumed.
 
     Args:
         share: of all steps, 0..1.
     """
 
     _EVERY = 10
+    _FILE = "mean.safetensors"
 
     def __init__(self, share: float) -> None:
         self._share = share
@@ -36,6 +40,20 @@ class WeightAverage(TrainerCallback):
         if state.global_step > (1 - self._share) * state.max_steps and not left % self._EVERY:
             self._mean = self._mean or AveragedModel(model)
             self._mean.update_parameters(model)
+
+    def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Keep the mean with the checkpoint."""
+        if self._mean is not None:
+            save_file(self._mean.state_dict(), self._file(args, state))
+
+    def on_train_begin(self, args: Any, state: TrainerState, control: TrainerControl, *, model: Any, **_: Any) -> None:
+        """Take up the mean of the checkpoint that is gone on from."""
+        if state.global_step and (file := self._file(args, state)).exists():
+            self._mean = AveragedModel(model)
+            self._mean.load_state_dict(load_file(file, device=str(args.device)))
+
+    def _file(self, args: Any, state: TrainerState) -> Path:
+        return Path(args.output_dir) / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}" / self._FILE
 
     def on_train_end(self, args: Any, state: TrainerState, control: TrainerControl, *, model: Any, **_: Any) -> None:
         """Put the mean in the place of the weights."""

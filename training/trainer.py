@@ -92,6 +92,11 @@ def make_arguments(
     )
 
 
+def takes_graphs(arguments: TrainingArguments) -> bool:
+    """Whether passes are run by CUDA graphs: on one GPU, in one process."""
+    return arguments.device.type == "cuda" and arguments.n_gpu == arguments.world_size == 1
+
+
 class HeadTrainer(Trainer):
     """The Trainer with a head that learns faster than the backbone."""
 
@@ -103,9 +108,19 @@ class HeadTrainer(Trainer):
             self.remove_callback(PrinterCallback)  # which the Trainer has in place of the bar
         self._config = config
         self._passes: GraphedPasses | None = None
-        if self.args.device.type == "cuda" and self.args.n_gpu == 1:
+
+    def train(self, *args: Any, **kwargs: Any) -> Any:
+        """As the Trainer does; where graphs are taken, they are let go at the end."""
+        if self._takes_graphs():
             keep_relative_positions(self.model)
             self._passes = GraphedPasses(self._pass, list(self.model.parameters()))
+        try:
+            return super().train(*args, **kwargs)
+        finally:
+            self._passes = None
+
+    def _takes_graphs(self) -> bool:
+        return takes_graphs(self.args)
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
         """Loss and gradients of a batch; on one GPU by a graph."""
@@ -115,6 +130,7 @@ class HeadTrainer(Trainer):
         return self._passes(self._prepare_inputs(inputs))
 
     def _pass(self, inputs: Any) -> torch.Tensor:
+        """Loss and gradients of a batch on the GPU."""
         with self.compute_loss_context_manager():
             loss = self.compute_loss(self.model_wrapped, inputs)
         loss.backward()
@@ -157,8 +173,6 @@ class StanceTrainer(HeadTrainer):
     ) -> None:
         super().__init__(config=config, **kwargs)
         self._teacher = teacher
-        if teacher is not None:
-            self._passes = None  # a teacher's reading waits for the GPU
         self._train_collator = self.data_collator
         self._eval_collator = eval_collator
         self._layout = HeadLayout(config.key_size)
@@ -192,6 +206,9 @@ class StanceTrainer(HeadTrainer):
                 link_weight=config.link_weight,
             )
         return (loss, outputs) if return_outputs else loss
+
+    def _takes_graphs(self) -> bool:
+        return super()._takes_graphs() and self._teacher is None  # whose reading waits for the GPU
 
     def _disagreement(self, model: Any, own: dict[str, Any], outputs: Any, labels: Any) -> torch.Tensor:
         """How far the stances of two passes with dropout are apart.

@@ -70,6 +70,24 @@ def test_it_holds_tokens_against_few_distances() -> None:
     assert "DisentangledSelfAttention" in steep  # its places lie farther out than its distances
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"pos_att_type": ["c2p"]},
+        {"pos_att_type": ["p2c"]},
+        {"pos_att_type": None},
+        {"share_att_key": False},
+        {"relative_attention": False},
+        {"max_relative_positions": 1},
+    ],
+)
+def test_debertas_of_another_kind_stay_as_they_are(changes: dict[str, Any]) -> None:
+    plain = make(**changes)
+    assert {type(one) for one in narrow_distances(copy.deepcopy(plain)).modules()} == {
+        type(one) for one in plain.modules()
+    }
+
+
 def test_other_models_stay_as_they_are() -> None:
     bert = BertForTokenClassification(
         BertConfig(vocab_size=20, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8)

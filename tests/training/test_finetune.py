@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -9,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import DebertaV2Config, DebertaV2Model, TrainerCallback
 
 from stance.actors import Lexicon
@@ -281,3 +283,24 @@ def test_the_last_weights_are_averaged(config: TrainingConfig, small_corpus: Pat
     ]
     assert len(averaged) > 2
     assert torch.allclose(trainer.model.classifier.weight, torch.stack(averaged).mean(dim=0), atol=1e-6)
+
+
+def test_a_resumed_run_averages_what_an_uninterrupted_one_does(
+    config: TrainingConfig, small_corpus: Path, tmp_path: Path
+) -> None:
+    data = load_data([small_corpus])
+    config = replace(config, epochs=6.0, average=0.9, dropout=0.0)
+
+    def run(*, resume: bool) -> dict[str, torch.Tensor]:
+        splits = data.splits["train"], data.splits["dev"]
+        trainer = finetune(*splits, data.lexicon, data.known, config, tmp_path, resume=resume, progress=False)
+        return {name: one.clone() for name, one in trainer.model.state_dict().items()}
+
+    whole = run(resume=False)
+    first, last = sorted(tmp_path.glob("checkpoint-*"), key=lambda one: int(one.name.split("-")[1]))
+    assert (first / "mean.safetensors").exists()
+    at_last = load_file(last / "model.safetensors")
+    shutil.rmtree(last)
+    resumed = run(resume=True)
+    assert all(torch.allclose(one, resumed[name], atol=1e-4) for name, one in whole.items())
+    assert not torch.allclose(whole["classifier.weight"], at_last["classifier.weight"], atol=1e-4)

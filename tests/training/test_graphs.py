@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -88,16 +89,18 @@ def test_kept_distances_are_what_deberta_makes() -> None:
         pos_att_type=["c2p", "p2c"],
         max_relative_positions=32,
         position_biased_input=False,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
     )
     torch.manual_seed(0)
-    model = DebertaV2ForTokenClassification(shape).eval()
+    model = DebertaV2ForTokenClassification(shape)
     inputs = [torch.randint(50, (2, length)) for length in (12, 30, 12)]
     before = [model(one).logits for one in inputs]
     keep_relative_positions(model)
-    with torch.inference_mode():
-        model(inputs[1])
-    after = [model(one).logits for one in inputs]
-    assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
+    for kept in (model.eval(), model.train(), pickle.loads(pickle.dumps(model))):
+        with torch.inference_mode(mode=not kept.training):
+            after = [kept(one).logits for one in inputs]
+        assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
     after[1].sum().backward()
 
 
