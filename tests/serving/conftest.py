@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -10,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,12 +29,19 @@ REQUIRED = "STANCE_REQUIRE_BROWSER"
 _PATIENCE = 60_000
 
 
+def _free_port() -> int:
+    """A port that no outgoing connection is given, so that none takes it before the server does."""
+    while True:
+        port = random.randrange(20_000, 30_000)
+        with socket.socket() as one, suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            return port
+
+
 @contextmanager
 def start_server(log: Path | None = None, **environment: str) -> Iterator[str]:
     """The address of a server of its own with the released bundle; ends in no slash. Its output goes to ``log``."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = int(one.getsockname()[1])
+    port = _free_port()
     code = "from bentoml_cli.cli import cli; cli()"
     settings = {"STANCE_BUNDLE": str(ROOT / "models" / "default"), "STANCE_THREADS": "1", **environment}
     # A home of its own: a server that starts wipes the metrics of all others that share one.
