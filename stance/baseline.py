@@ -49,6 +49,10 @@ class BaselineReading:
         """How many words the text has, between spaces."""
         return len(self._text.split())
 
+    def acts(self, span: Span) -> bool:
+        """Listed names count wherever they stand: nothing here tells a place from an actor."""
+        return True
+
     def judge(self, mentioned: Sequence[Mentioned], sentences: Sequence[Span]) -> tuple[FloatArray, FloatArray]:
         """Stance logits, ``(actors, labels)``, and shares of each sentence, ``(actors, sentences)``."""
         if not mentioned:

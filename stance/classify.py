@@ -23,7 +23,7 @@ MAX_TEXT_LENGTH = 50_000
 #: Most actors that may be asked for.
 MAX_ACTORS = 50
 _MAX_EVIDENCE = 3
-_MIN_SHARE = 0.25
+_MIN_SHARE = 0.35
 
 
 class Reading(Protocol):
@@ -32,6 +32,9 @@ class Reading(Protocol):
     @property
     def tagged(self) -> Sequence[Span]:
         """Stretches that look like actors' names."""
+
+    def acts(self, span: Span) -> bool:
+        """Whether a listed name may well be an actor's where it stands, rather than a place's."""
 
     @property
     def tokens(self) -> int:
@@ -63,7 +66,7 @@ def classify_document(bundle: Bundle, document: Document, *, deadline: Deadline 
         raise DeadlineExceeded("stopped before the text was read")
     reading = bundle.engine.read(document.text, document.process, deadline=deadline)
     if document.actors is None:
-        mentioned = find_all(document.text, bundle.lexicon, reading.tagged)
+        mentioned = find_all(document.text, bundle.lexicon, reading.tagged, reading.acts)
     else:
         mentioned = find_given(document.text, document.actors, bundle.lexicon)
     sentences = find_sentences(document.text)

@@ -4,7 +4,7 @@ The graph gives each token a row of logits: name tags (O, B, I), its own stance 
 A mention's query is the mean over its tokens; its attention over the keys of the whole document picks the cue tokens,
 whose cue logits are added to the mention's own. A first row, the ``[CLS]`` token of the first window, stands for
 "nothing here". An actor's probabilities are the mean of its mentions', each weighed by how sure it is of a stance, so
-that background mentions do not drown the one that tells. The same attention is the evidence.
+that background mentions do not drown the one that tells. What it attended to, and where it stands, is the evidence.
 """
 
 from __future__ import annotations
@@ -26,6 +26,10 @@ from stance.schema import LABELS, NONE_ID, Mentioned, Process, Span
 FloatArray = NDArray[np.float32]
 
 TAGS = ("O", "B", "I")
+#: A listed name is an actor's where the model gives it at least this probability.
+_MAY_ACT = 0.3
+#: What the mention itself counts as evidence, beside what it attends to.
+_OWN_SHARE = 0.2
 #: What a mention counts that is sure to show no stance.
 MIN_WEIGHT = 0.02
 
@@ -162,21 +166,30 @@ class TransformerReading:
         """Stretches that the model takes for actors' names."""
         return find_tagged(self._logits[1:, self._layout.tags], self._encoding.offsets)
 
+    def acts(self, span: Span) -> bool:
+        """Whether a stretch may well be an actor's name where it stands."""
+        first, last = self._encoding.token_range(span)
+        tags = softmax(self._logits[1 + first : 1 + last, self._layout.tags])
+        return bool(len(tags)) and float(1 - tags[:, 0].min()) > _MAY_ACT
+
     @property
     def tokens(self) -> int:
         """How many tokens the text has."""
         return len(self._encoding.offsets)
 
     def judge(self, mentioned: Sequence[Mentioned], sentences: Sequence[Span]) -> tuple[FloatArray, FloatArray]:
-        """Stance log-probabilities, ``(actors, labels)``, and attention on each sentence, ``(actors, sentences)``."""
+        """Stance log-probabilities, ``(actors, labels)``, and shares of each sentence, ``(actors, sentences)``.
+
+        A mention has its own stance logits beside those that it attends to, so that its own sentence counts too.
+        """
         weights, owners = mention_weights(self._encoding, [one.mentions for one in mentioned])
         mention_logits, by_mention = link_mentions(self._logits, weights, self._layout)
         logits, parts = pool_mentions(mention_logits, owners, len(mentioned))
-        attention = parts @ by_mention
+        looked_at = parts @ ((1 - _OWN_SHARE) * by_mention + _OWN_SHARE * weights)
         shares = np.zeros((len(mentioned), len(sentences)), dtype=np.float32)
         for column, sentence in enumerate(sentences):
             first, last = self._encoding.token_range(sentence)
-            shares[:, column] = attention[:, 1 + first : 1 + last].sum(axis=1)
+            shares[:, column] = looked_at[:, 1 + first : 1 + last].sum(axis=1)
         return logits, shares
 
 

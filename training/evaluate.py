@@ -12,7 +12,7 @@ from sklearn.metrics import confusion_matrix, f1_score
 
 from stance.bundle import Bundle
 from stance.classify import classify_document
-from stance.schema import LABEL2ID, LABELS, ActorStance, Classification, Document, Span
+from stance.schema import LABEL2ID, LABELS, Actor, ActorStance, Classification, Document, Span
 from stance.text import find_sentences
 from training.augment import find_strings
 from training.corpus import LabelledActor, Located, ProcessNames, Record
@@ -78,11 +78,11 @@ class Scores:
     coverage_at_95: float = 0.0
 
 
-def run_cases(bundle: Bundle, located: Sequence[Located], *, names: ProcessNames) -> list[Case]:
+def run_cases(bundle: Bundle, located: Sequence[Located], *, names: ProcessNames, by_name: bool = False) -> list[Case]:
     """Classify every record with its actors given, and pair what was said with what is right."""
     cases: list[Case] = []
     for one in located:
-        document = make_document(one.record, names)
+        document = make_document(one.record, names, by_name=by_name)
         result = classify_document(bundle, document)
         sochi = document.process.key == "sochi"
         cases += [
@@ -92,14 +92,15 @@ def run_cases(bundle: Bundle, located: Sequence[Located], *, names: ProcessNames
     return cases
 
 
-def make_document(record: Record, names: ProcessNames) -> Document:
-    """A record as a document to classify, its actors given."""
-    return Document(record.text, names.resolve(record.process), record.requested(), id=record.id)
+def make_document(record: Record, names: ProcessNames, *, by_name: bool = False) -> Document:
+    """A record as a document to classify, its actors given: ``by_name`` without what else the text calls them."""
+    actors = tuple(Actor(one.actor) for one in record.actors) if by_name else record.requested()
+    return Document(record.text, names.resolve(record.process), actors, id=record.id)
 
 
-def score(bundle: Bundle, located: Sequence[Located], *, names: ProcessNames) -> Scores:
-    """All figures of a bundle on labelled records."""
-    cases = run_cases(bundle, located, names=names)
+def score(bundle: Bundle, located: Sequence[Located], *, names: ProcessNames, by_name: bool = False) -> Scores:
+    """All figures of a bundle on labelled records, their actors given with all that the text calls them, or by name."""
+    cases = run_cases(bundle, located, names=names, by_name=by_name)
     clear = [case for case in cases if not case.gold.ambiguous]
     y_true, y_pred = _ids(clear)
     probabilities = np.asarray([[case.predicted.probabilities[label] for label in LABELS] for case in clear])

@@ -94,6 +94,97 @@ def test_tags_that_are_no_names_are_left_out(lexicon: Lexicon) -> None:
     assert found("the group and Council said no", lexicon, "the group", "Council") == {}
 
 
+@pytest.mark.parametrize(
+    ("text", "tagged", "names"),
+    [
+        ("Khartoum agreed. Sudan's government said so.", ["Sudan's government"], ["Sudan"]),
+        ("Baku agreed. The Azerbaijani side said so.", ["Baku", "Azerbaijani side"], ["Baku"]),
+        ("The Houthi movement agreed. The Houthis came.", ["Houthi movement", "Houthis"], ["Houthi movement"]),
+        ("Russia agreed and the Russians came.", ["Russians"], ["Russia"]),
+        ("The Zapatista army (EZLN) came. The EZLN spoke.", ["Zapatista army", "EZLN"], ["Zapatista army"]),
+        ("The Forces for Firm Change, or FF-C, came.", ["Forces for Firm Change", "FF-C"], ["Forces for Firm Change"]),
+        ("Anna Brandt came. Ms Brandt and Anna agreed.", ["Anna Brandt", "Ms Brandt", "Anna"], ["Anna Brandt"]),
+        (
+            "The Syrian Kurdish Democratic Union Party left.",
+            ["Syrian Kurdish Democratic Union Party"],
+            ["Democratic Union Party"],
+        ),
+        (
+            "The Kurdish National Council in Syria left.",
+            ["Kurdish National Council in Syria"],
+            ["Kurdish National Council"],
+        ),
+    ],
+)
+def test_one_actor_under_several_unlisted_names_is_one(
+    lexicon: Lexicon, text: str, tagged: list[str], names: list[str]
+) -> None:
+    one = list(found(text, lexicon, *tagged))
+    assert [name for name in one if name != "Syria"] == names
+
+
+@pytest.mark.parametrize(
+    ("text", "tagged"),
+    [
+        ("Anna Brandt (CDU) came. The CDU spoke.", ["Anna Brandt", "CDU"]),
+        ("The Sudanese army agreed. Sudan's government came.", ["Sudanese army", "Sudan's government"]),
+        ("Juan spoke. Juan's delegation came.", ["Juan", "Juan's delegation"]),
+    ],
+)
+def test_two_actors_stay_two(lexicon: Lexicon, text: str, tagged: list[str]) -> None:
+    assert len(found(text, lexicon, *tagged)) == 2
+
+
+def test_roles_and_adjectives_alone_are_no_actors(lexicon: Lexicon) -> None:
+    assert not found("His government and a Norwegian minister came.", lexicon, "His government", "Norwegian")
+
+
+def test_a_state_where_it_is_only_a_place_is_left_out(lexicon: Lexicon) -> None:
+    text = "The war in Iraq went on, and Turkey agreed. Turkey said so."
+    places = {text.index("Iraq")}
+    kept = find_all(text, lexicon, (), lambda span: span.start not in places)
+    assert [one.actor.name for one in kept] == ["Turkey"]
+    assert len(find_all(text, lexicon, ())) == 2
+
+
+def test_common_nouns_are_actors_or_mean_the_one_that_is_named(lexicon: Lexicon) -> None:
+    assert found("The government agreed, the opposition left.", lexicon) == {
+        "the government": ["government"],
+        "the opposition": ["opposition"],
+    }
+    text = "The Syrian government agreed. The government said so, and the government forces left."
+    assert found(text, lexicon) == {"Syrian government": ["Syrian government", "government"]}
+    unlisted = "Chad's government came. The government agreed."
+    assert found(unlisted, lexicon, "Chad's government") == {"Chad's government": ["Chad's government", "government"]}
+    two = "The Malian government and the Chadian government came. The government agreed."
+    assert len(found(two, lexicon, "Malian government", "Chadian government")) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("Azerbaijan", "Baku agreed.", ["Baku"]),
+        ("Colombian government", "Colombia's government agreed.", ["Colombia's government"]),
+        ("Chadian government", "The government of Chad agreed.", ["government of Chad"]),
+        ("Ethiopian government", "The government in Addis Ababa agreed.", ["government in Addis Ababa"]),
+        ("Sudanese army", "The army agreed.", ["army"]),
+        ("Sudanese foreign ministry", "The ministry agreed, the foreign ministry said.", ["foreign ministry"]),
+        ("Former detainees", "Some former detainees came.", ["former detainees"]),
+        ("Opposition parties", "The parties came.", []),
+        ("Sudanese army", "The army officials came.", []),
+    ],
+)
+def test_an_actor_asked_for_by_name_is_found_in_other_words(
+    lexicon: Lexicon, name: str, text: str, expected: list[str]
+) -> None:
+    assert given(text, lexicon, Actor(name)) == [expected]
+
+
+def test_a_description_that_two_given_actors_share_is_neither_of_them(lexicon: Lexicon) -> None:
+    text = "The government agreed."
+    assert given(text, lexicon, Actor("Malian government"), Actor("Chadian government")) == [[], []]
+
+
 def test_given_actors_come_back_in_order_even_when_absent(lexicon: Lexicon) -> None:
     assert given("Ankara will come.", lexicon, Actor("Delta Council"), Actor("Turkey")) == [[], ["Ankara"]]
 

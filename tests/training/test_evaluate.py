@@ -9,7 +9,7 @@ import pytest
 from stance.bundle import load_bundle
 from stance.schema import Actor, ActorStance, Evidence, Span
 from training.corpus import LabelledActor, ProcessNames, Record, load_corpus
-from training.evaluate import Case, Interval, _evidence_f1, bootstrap_macro_f1, macro_f1, score
+from training.evaluate import Case, Interval, _evidence_f1, bootstrap_macro_f1, macro_f1, make_document, score
 from training.pipeline import over_seeds
 
 TEXT = "Turkey came. The Delta Council stayed away. It rained."
@@ -66,6 +66,15 @@ def test_every_clear_actor_is_counted_once(tiny_bundle: Path, small_corpus: Path
     assert sum(map(sum, scores.confusion)) == scores.cases
     assert sum(count for _, _, count in scores.reliability) == scores.cases
     assert scores.accuracy_by_coverage[-1] == (1.0, pytest.approx(scores.accuracy))
+
+
+def test_by_name_only_the_names_are_asked_for(tiny_bundle: Path, small_corpus: Path) -> None:
+    record = next(one.record for one in load_corpus([small_corpus]) if one.record.actors)
+    names = ProcessNames(load_bundle(tiny_bundle).processes.values())
+    asked, by_name = (make_document(record, names, by_name=one).actors or () for one in (False, True))
+    assert [one.name for one in asked] == [one.name for one in by_name]
+    assert any(one.aliases for one in asked)
+    assert not any(one.aliases for one in by_name)
 
 
 def test_seeds_give_a_mean_and_its_t_interval(tiny_bundle: Path, small_corpus: Path) -> None:

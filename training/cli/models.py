@@ -129,6 +129,7 @@ def evaluate(
     bundle: Annotated[Path, typer.Argument(help="Folder of the bundle.")] = Path("models/default"),
     data: DataOption = [CORPUS],
     on: Annotated[str, typer.Option(help="The split: train, dev or test.")] = "test",
+    by_name: Annotated[bool, typer.Option("--by-name", help="Ask for actors by their names alone.")] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
 ) -> None:
     """Score a bundle on a held-out split, by the path that the service takes.
@@ -148,7 +149,7 @@ def evaluate(
         if not loaded.splits[on]:
             raise CorpusError([f"split {on!r} has no records in {', '.join(map(str, data))}"])
         made = load_bundle(bundle)
-        scores = score(made, loaded.splits[on], names=ProcessNames(made.processes.values()))
+        scores = score(made, loaded.splits[on], names=ProcessNames(made.processes.values()), by_name=by_name)
     if json_output:
         console.print_json(data=asdict(scores))
         return
