@@ -19,7 +19,7 @@ import aiohttp
 
 HEADERS = {"Content-Type": "application/json"}
 #: Seconds that a client waits at most; more than the service's deadline and its grace.
-PATIENCE = 60.0
+PATIENCE = 360.0
 
 
 @dataclass(slots=True)

@@ -76,8 +76,7 @@ def find_all(
             Syria" is none. States and bodies none of whose mentions acts are left out.
     """
     finder = Finder(text, (), NameIndex(lexicon.index), lexicon.actors)
-    for span in tagged:
-        finder.add_tagged(span)
+    finder.add_tagged(tagged)
     finder.add_common_nouns()
     found = [one for one in finder.result() if one.mentions]
     kept = (one for one in found if one.actor.kind not in _MAY_NOT_ACT or any(map(acts, one.mentions)))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MAX_TEXT_LENGTH = 50_000
 #: Most actors that may be asked for.
 MAX_ACTORS = 50
-_MAX_EVIDENCE = 3
+#: A further sentence is evidence with this share; there is room for one.
 _MIN_SHARE = 0.35
 
 
@@ -111,10 +111,10 @@ def _by_label(probabilities: FloatArray) -> dict[str, float]:
 
 
 def _evidence(shares: FloatArray, sentences: Sequence[Span]) -> tuple[Evidence, ...]:
-    """The sentence with the largest share, and up to two more with a large one, in the order of the text."""
+    """The sentence with the largest share, and another with a large one, in the order of the text."""
     total = float(shares.sum()) or 1.0
-    order = np.argsort(-shares, kind="stable")[:_MAX_EVIDENCE]
-    kept = [int(index) for rank, index in enumerate(order) if rank == 0 or shares[index] / total >= _MIN_SHARE]
+    largest = int(shares.argmax())
+    kept = {largest, *np.flatnonzero(shares / total >= _MIN_SHARE).tolist()}
     return tuple(Evidence(sentences[index], float(shares[index]) / total) for index in sorted(kept))
 
 

@@ -7,34 +7,55 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from stance.names import ARTICLES, GENERIC, NO_ACTORS, NOT_ALONE, PARTICLES, Hit, NameIndex, initials, surname
+from stance.names import (
+    ARTICLES,
+    GENERIC,
+    MAX_NAME_WORDS,
+    NO_ACTORS,
+    NOT_ALONE,
+    PARTICLES,
+    Hit,
+    NameIndex,
+    initials,
+    surname,
+)
 from stance.schema import Actor, Mentioned, Span
-from stance.text import Word, find_words
-from stance.variants import Root, find_roots, governments, is_adjective, is_of_state, is_seat
+from stance.text import Word, find_words, normalise
+from stance.variants import (
+    Root,
+    find_roots,
+    governments,
+    is_adjective,
+    is_people,
+    is_seat,
+    is_state,
+    other_governments,
+)
 
 _ABBREVIATION = r"([^\W\d_][\w\-/]{1,9})"
 _INTRODUCED = re.compile(
-    rf"\s*(?:\(\s*(?:the\s+)?{_ABBREVIATION}\s*\)|,?\s+(?:also\s+)?known\s+as\s+(?:the\s+)?{_ABBREVIATION})"
+    rf"\s*+(?:\(\s*+(?:the\s++)?{_ABBREVIATION}\s*+\)"
+    rf"|(?:,\s++|(?<=\s))(?:also\s++)?known\s++as\s++(?:the\s++)?{_ABBREVIATION})"
 )
 _OPENED = re.compile(r"\s*\(\s*(?:the\s+)?$")
-#: Words before a name that are no part of it.
-_NO_PART = ARTICLES | frozenset("mr mrs ms dr his her its their our my this that these those".split())
-#: Words that tell where a body is, which is no other body for it.
-_PLACING = frozenset(("in", "inside"))
-_SPELLED_OUT = re.compile(r"\s*\(\s*(?:the\s+)?([^\W\d_][^()\n]{4,80})\)")
+_SPELLED_OUT = re.compile(r"\s*+\(\s*+(?:the\s++)?([^\W\d_][^()\n]{4,80})\)")
 #: Abbreviations in brackets that are no other name of what stands before them.
 _AGENCIES = frozenset("AP AFP TASS DPA ANSA SANA IRNA KUNA WAM SPA AA PTI UPI EFE RIA BBC CNN RT CPI".split())
+_HONORIFICS = frozenset("Mr Mrs Ms Dr".split())
+_PRONOUNS = frozenset("his her its their our my this that these those".split())
 #: Common nouns that are an actor by themselves: "the government".
-_COMMON = frozenset(("government", "opposition"))
-#: Words after which such a noun only tells whose they are: "the government forces".
-_OTHERS = frozenset(
+_COMMON = ("government", "opposition")
+#: Words behind a common noun that make it one of a longer description: "the government forces", "the army of Chad".
+_LONGER = frozenset(
     """
-    forces troops army groups parties party leader leaders soldiers official officials figures controlled held
-    source sources members delegates minister ministers fighters movement coalition bloc umbrella
+    of in for forces troops army groups parties party leader leaders soldiers official officials figures controlled
+    held backed source sources members delegates minister ministers fighters movement coalition bloc umbrella chief
     """.split()
 )
+#: Of a description no more nouns than these are looked for.
+_MAX_TAIL = 3
 
 
 class Finder:
@@ -49,18 +70,19 @@ class Finder:
         self._words = find_words(text)
         self._starts = [word.start for word in self._words]
         self._ends = [word.end for word in self._words]
+        self._listed = listed
         self._actors = [*actors, *listed]
         self._asked = len(actors)
         self._index = index
         self._named: set[int] = set()
         self._by_short: dict[str, set[int]] = defaultdict(set)
         self._by_root: dict[Root, dict[int, bool]] = defaultdict(dict)
+        self._described: dict[int, list[Span]] = defaultdict(list)
         hits = self._scan()
+        self._ending = {hit.span.end: hit.actor for hit in hits}
         for number in {hit.actor for hit in hits}:
             for name in self._actors[number].names:
                 self._remember(number, name)
-        self._further: dict[int, list[Span]] = defaultdict(list)
-        self._ending = {hit.span.end: hit.actor for hit in hits}
 
     def _scan(self) -> list[Hit]:
         return self._index.scan(self._text, self._words)
@@ -73,14 +95,34 @@ class Finder:
         for root in find_roots(name):
             self._by_root[root][number] = root.acts or self._by_root[root].get(number, False)
 
-    def add_tagged(self, span: Span) -> None:
-        """Take a stretch that the model tagged, unless a known name covers it."""
-        name = self._trim(span)
-        if name is None:
-            return
+    def add_tagged(self, spans: Iterable[Span]) -> None:
+        """Take stretches that the model tagged, unless a known name covers them; names of several words first, so that
+        it is known whose short forms the others can be.
+        """
+        names = [words for words in map(self._trim, spans) if words]
+        for words in sorted(names, key=lambda one: len(one) == 1):
+            self._add_name(Span(words[0].start, words[-1].end))
+
+    def _trim(self, span: Span) -> Sequence[Word]:
+        """The words of a tagged stretch, without articles, honorifics and pronouns; none if no name is left."""
+        first, last = bisect_right(self._ends, span.start), bisect_left(self._starts, span.end)
+        words = self._words[first:last]
+        while words and (not _opens_name(words[0]) or _leads_up(words)):
+            words = words[1:]
+        if not words or len(words) > MAX_NAME_WORDS or (words[-1].surface.islower() and words[-1].form in NO_ACTORS):
+            return ()
+        return words if len(words) > 1 or self._may_stand_alone(words[0], last - 1) else ()
+
+    def _may_stand_alone(self, word: Word, place: int) -> bool:
+        if word.form in GENERIC or word.form in NOT_ALONE or len(word.surface) < 2:
+            return False
+        behind_article = place > 0 and self._words[place - 1].form == "the"
+        return not is_adjective(word.surface) or (behind_article and is_people(word.surface))
+
+    def _add_name(self, name: Span) -> None:
         surface = self._text[name.start : name.end]
         hits = self._index.scan(surface, find_words(surface))
-        if any(_is_all_but_epithets(hit.span, surface) or self._actors[hit.actor].kind == "person" for hit in hits):
+        if any(self._actors[hit.actor].kind == "person" or self._is_whole(hit, surface) for hit in hits):
             return
         owners = (
             self._index.owners(surface)
@@ -97,57 +139,20 @@ class Finder:
         self._ending[name.end] = owner
         self._index.add(surface, owner, is_place=is_seat(surface))
 
-    def add_common_nouns(self) -> None:
-        """Take "the government" and "the opposition" for the one actor named that they can mean, or else for actors."""
-        for noun in sorted(_COMMON):
-            spans = list(self._described((noun,)))
-            owners = {number for number in self._named if self._can_be(self._actors[number], noun)}
-            if spans and not owners:
-                self._actors.append(Actor(f"the {noun}"))
-                owners = {len(self._actors) - 1}
-            if len(owners) == 1:
-                self._further[owners.pop()] += spans
-
-    def add_descriptions(self, numbers: Sequence[int]) -> None:
-        """Look for actors that were asked for in other words than their names.
-
-        Args:
-            numbers: of those that no name of theirs finds.
-        """
-        tails = {number: _common_tails(self._actors[number].name) for number in range(self._asked)}
-        claims = Counter(tail for one in tails.values() for tail in one)
-        for number in numbers:
-            name = self._actors[number].name
-            for other in (*governments(name), name[:1].lower() + name[1:]):
-                self.learn(other, number)
-            own = (list(self._described(tail)) for tail in tails[number] if claims[tail] == 1)
-            self._further[number] += next(filter(None, own), [])
-
-    def _described(self, nouns: tuple[str, ...]) -> Iterator[Span]:
-        """Where the text has these nouns behind "the", and not as part of a longer description."""
-        for place in range(1, len(self._words) - len(nouns) + 1):
-            article, run = self._words[place - 1], self._words[place : place + len(nouns)]
-            following = self._words[place + len(nouns) : place + len(nouns) + 1]
-            if tuple(word.surface for word in run) != nouns or article.form != "the":
-                continue
-            if not (following and following[0].start == run[-1].end + 1 and following[0].form in _OTHERS):
-                yield Span(run[0].start, run[-1].end)
-
-    def _can_be(self, actor: Actor, noun: str) -> bool:
-        if any(name.lower().endswith(noun) for name in actor.names):
-            return True
-        return noun == "government" and actor.kind != "state" and any(_is_state(name) for name in actor.names)
-
-    def _trim(self, span: Span) -> Span | None:
-        """The tagged stretch widened to whole words, without a leading article; ``None`` if no name is left."""
-        words = self._words[bisect_right(self._ends, span.start) : bisect_left(self._starts, span.end)]
-        while words and (words[0].form in _NO_PART or not _opens_name(words[0])):
-            words = words[1:]
-        if not words or (words[-1].surface.islower() and words[-1].form in NO_ACTORS):
-            return None
-        if len(words) == 1 and (words[0].form in GENERIC or _is_epithet(words[0]) or len(words[0].surface) < 2):
-            return None
-        return Span(words[0].start, words[-1].end)
+    def _is_whole(self, hit: Hit, surface: str) -> bool:
+        """Whether a listed name is all of a stretch, but for its country: "Democratic Union Party in Syria"."""
+        before, behind = find_words(surface[: hit.span.start]), find_words(surface[hit.span.end :])
+        if behind and behind[0].form != "in":
+            return False
+        country = self._actors[hit.actor].country
+        own = {
+            root
+            for state in self._listed
+            if state.kind == "state" and state.country == country
+            for root in find_roots(state.name)
+        }
+        epithets = [word for word in before if is_state((word,)) or word.form not in NOT_ALONE]
+        return all(find_roots(word.surface) & own for word in (*epithets, *behind[1:]))
 
     def _owners_of_short_form(self, surface: str) -> set[int]:
         """The actors, already named in full in this text, that a short form may stand for."""
@@ -170,8 +175,74 @@ class Finder:
             return set()
         owner = self._ending.get(opened.start())
         if owner is None or any(surname(one, self._actors[owner].kind) for one in self._actors[owner].names):
-            return set()
+            return set()  # a person's party, not the person
         return {owner}
+
+    def add_common_nouns(self) -> None:
+        """Take "the government" and "the opposition" for the one actor named that they can mean, or else for actors."""
+        places = self._find_lower_case()
+        for noun in _COMMON:
+            spans = self._spans_of((noun,), places)
+            owners = {number for number in self._named if _can_be(self._actors[number], noun)}
+            if spans and not owners:
+                self._actors.append(Actor(f"the {noun}"))
+                owners = {len(self._actors) - 1}
+            if len(owners) == 1:
+                self._described[owners.pop()] += spans
+
+    def add_descriptions(self, numbers: Sequence[int]) -> None:
+        """Look for actors that were asked for in other words than their names.
+
+        Args:
+            numbers: of those that no name of theirs finds.
+        """
+        places = self._find_lower_case()
+        asked = {normalise(one.name): one.name for one in self._actors[: self._asked]}
+        claims = Counter(tail for name in asked.values() for tail in _split_description(name)[1])
+        for number in numbers:
+            name = self._actors[number].name
+            for other in (*governments(name), *_without_capital(name)):
+                self.learn(other, number)
+            for other in other_governments(name):  # or "the South Sudan government" would name Sudan's
+                self._actors.append(Actor(other))
+                self.learn(other, len(self._actors) - 1)
+            own, tails = _split_description(name)
+            free = (tail for tail in tails if claims[tail] == 1 and self._states_before(tail, places) <= own)
+            self._described[number] += next(filter(None, (self._spans_of(tail, places) for tail in free)), [])
+
+    def _find_lower_case(self) -> dict[str, list[int]]:
+        """Places of the words in small letters."""
+        places: dict[str, list[int]] = defaultdict(list)
+        for place, word in enumerate(self._words):
+            if word.surface.islower():
+                places[word.surface].append(place)
+        return places
+
+    def _runs(self, nouns: tuple[str, ...], places: dict[str, list[int]]) -> Iterator[int]:
+        """Where these words stand in a row."""
+        for place in places.get(nouns[0], ()):
+            if tuple(word.surface for word in self._words[place : place + len(nouns)]) == nouns:
+                yield place
+
+    def _states_before(self, nouns: tuple[str, ...], places: dict[str, list[int]]) -> set[str]:
+        """The states whose these nouns are by the word before them: "the Chadian army"."""
+        before = (self._words[place - 1] for place in self._runs(nouns, places) if place)
+        return {root.name for word in before for root in find_roots(word.surface) if root.is_state}
+
+    def _spans_of(self, nouns: tuple[str, ...], places: dict[str, list[int]]) -> list[Span]:
+        """Where the text has these nouns behind "the", and not as part of a longer description."""
+        spans = []
+        for place in self._runs(nouns, places):
+            end = self._words[place + len(nouns) - 1].end
+            following = self._words[place + len(nouns) : place + len(nouns) + 1]
+            is_longer = self._text[end : end + 1] == "-" or (
+                following
+                and following[0].start == end + 1
+                and (following[0].form in _LONGER or following[0].surface[0].isupper())
+            )
+            if place and self._words[place - 1].form == "the" and not is_longer:
+                spans.append(Span(self._words[place].start, end))
+        return spans
 
     def result(self, *, allow_bare_surnames: bool = False) -> list[Mentioned]:
         """Every actor with its mentions.
@@ -184,10 +255,10 @@ class Finder:
         spans: dict[int, list[Span]] = defaultdict(list)
         for hit in self._scan():
             spans[hit.actor].append(hit.span)
-        taken = sorted(span for one in spans.values() for span in one)
-        for owner, further in self._further.items():
-            free = [span for span in further if not _overlaps(span, taken)]
-            spans[owner] = sorted([*spans[owner], *free])
+        for number, described in self._described.items():
+            taken = sorted(span for one in spans.values() for span in one)
+            free = [span for span in described if not _overlaps(span, taken)]
+            spans[number] = sorted([*spans[number], *free])
         return [Mentioned(actor, tuple(spans.get(number, ()))) for number, actor in enumerate(self._actors)]
 
     def _learn_introduced(self) -> None:
@@ -222,25 +293,43 @@ class Finder:
             self._index.add(name, owner, is_place=is_place, is_person=is_person)
 
 
-def _common_tails(name: str) -> list[tuple[str, ...]]:
-    """The common nouns of a description that begins with a state's name or adjective, the longest run first."""
-    surfaces = [word.surface for word in find_words(name)]
-    proper = next((place for place, surface in enumerate(surfaces) if surface.islower()), len(surfaces))
-    if not proper or not all(map(is_of_state, surfaces[:proper])) or not all(map(str.islower, surfaces[proper:])):
-        return []
-    return [tuple(surfaces[place:]) for place in range(proper, len(surfaces))]
+def _can_be(actor: Actor, noun: str) -> bool:
+    """Whether a common noun can mean an actor: one that is called so, or a state's government by another name."""
+    if any(name.lower().endswith(noun) for name in actor.names):
+        return True
+    roots = (root for name in actor.names for root in find_roots(name))
+    return noun == "government" and actor.kind != "state" and any(root.is_state for root in roots)
+
+
+def _split_description(name: str) -> tuple[set[str], list[tuple[str, ...]]]:
+    """The state that a description begins with, and its common nouns, the longest run first; nothing of other names."""
+    words = find_words(name)
+    proper = next((place for place, word in enumerate(words) if word.surface.islower()), len(words))
+    tail = tuple(word.surface for word in words[proper:])
+    states = {root.name for root in find_roots(name[: words[proper].start]) if root.is_state} if tail else set()
+    if not states or not all(map(str.islower, tail)):
+        return set(), []
+    return states, [tail[place:] for place in range(max(0, len(tail) - _MAX_TAIL), len(tail))]
+
+
+def _without_capital(name: str) -> Iterator[str]:
+    """A description without the capital that it begins with: "former detainees", "mediators"."""
+    words = find_words(name)
+    is_common = words[1].surface.islower() if len(words) > 1 else words and words[0].form.endswith("s")
+    if is_common and not is_state(words[:1]) and not words[0].surface.isupper():
+        yield name[0].lower() + name[1:]
 
 
 def _opens_name(word: Word) -> bool:
     return word.surface[0].isupper() or word.form in PARTICLES
 
 
-def _is_epithet(word: Word) -> bool:
-    return word.form in NOT_ALONE or is_adjective(word.surface)
-
-
-def _is_state(name: str) -> bool:
-    return any(root.is_state for root in find_roots(name))
+def _leads_up(words: Sequence[Word]) -> bool:
+    """Whether the first of the words only leads up to a name; "Our Ukraine" is one, "Our government" none."""
+    first = words[0]
+    if first.form in _PRONOUNS:
+        return len(words) == 1 or words[1].surface.islower()
+    return first.form in ARTICLES or first.surface in _HONORIFICS
 
 
 def _overlaps(span: Span, taken: Sequence[Span]) -> bool:
@@ -249,20 +338,15 @@ def _overlaps(span: Span, taken: Sequence[Span]) -> bool:
     return place < len(taken) and taken[place].start < span.end
 
 
-def _is_all_but_epithets(hit: Span, surface: str) -> bool:
-    """Whether a listed name is all of a stretch, but for adjectives before it and a place behind it."""
-    before, behind = find_words(surface[: hit.start]), find_words(surface[hit.end :])
-    return all(map(_is_epithet, before)) and (not behind or behind[0].form in _PLACING)
-
-
 def _short_forms(name: str, kind: str | None) -> Iterator[str]:
     """The initials of a name, and of a person's the surname; the forename too where no list tells who it is."""
     letters = initials(name)
     if 2 <= len(letters) <= 7:
         yield letters
     last = surname(name, kind)
-    if last is not None:
-        yield last
-        forename = find_words(name)[0].surface
-        if kind is None and len(forename) > 3:
-            yield forename
+    words = find_words(name)
+    if last is None or is_state(words):  # "Guinea-Bissau" is no person
+        return
+    yield last
+    if kind is None and len(words[0].surface) > 3 and not is_state(words[:1]):
+        yield words[0].surface

@@ -185,7 +185,7 @@ class TransformerReading:
         weights, owners = mention_weights(self._encoding, [one.mentions for one in mentioned])
         mention_logits, by_mention = link_mentions(self._logits, weights, self._layout)
         logits, parts = pool_mentions(mention_logits, owners, len(mentioned))
-        looked_at = parts @ ((1 - _OWN_SHARE) * by_mention + _OWN_SHARE * weights)
+        looked_at = (1 - _OWN_SHARE) * (parts @ by_mention) + _OWN_SHARE * (parts @ weights)
         shares = np.zeros((len(mentioned), len(sentences)), dtype=np.float32)
         for column, sentence in enumerate(sentences):
             first, last = self._encoding.token_range(sentence)

@@ -5,31 +5,40 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from pathlib import Path
 
+from stance.names import ARTICLES
 from stance.text import Word, find_words
 
 #: States with their adjectives, peoples and seats of government. Peoples that live in several states are left out.
 _STATES = Path(__file__).with_name("states.json")
-_ARTICLES = frozenset(("the", "a", "an"))
 #: Nouns that stand for those who act for a state: "the Sudanese government".
 _OF_A_STATE = frozenset(
     """
     government governments authorities leadership side delegation officials administration team negotiators regime
     """.split()
 )
-#: Nouns that stand for those who act for a group, and for the group itself: "the Houthi movement".
+#: Nouns that stand for those who speak for a group, and for the group itself: "the Houthi movement".
 _OF_A_GROUP = frozenset(
     """
-    side delegation movement rebels group leadership negotiators team representatives delegates militia officials
-    leaders fighters alliance authorities
+    side delegation movement group leadership negotiators team representatives delegates officials leaders alliance
+    authorities
     """.split()
 )
+#: Of these, those that no person has: "the Taliban delegation" is the Taliban, "the Maduro side" not Maduro.
+_OF_NO_PERSON = frozenset(
+    "delegation movement leadership negotiators representatives delegates rebels fighters".split()
+)
+_ARMED = frozenset("rebels militia fighters".split())
 _JOINTS = frozenset(("of", "in", "from"))
-_FEDERAL = frozenset(("federal", "central", "transitional", "national", "interim", "legitimate"))
+_FEDERAL = frozenset("federal central transitional national interim legitimate".split())
+#: Endings of adjectives of groups; without them and a plural's "s" the names of one group are alike.
+_ADJECTIVAL = ("ista", "ish", "ian", "an", "i")
+
+Forms = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,46 +59,50 @@ class Root:
 @lru_cache(maxsize=4096)
 def find_roots(name: str) -> frozenset[Root]:
     """All that a name can be short or long for; two names that share one are of one actor."""
-    words = [word for word in find_words(name) if word.form not in _ARTICLES]
+    words = _proper(find_words(name))
     core, head = _without_head(words)
-    if not core:
-        return frozenset()
-    state = _states().get(tuple(word.form for word in core))
-    if state is not None and (head is None or head in _OF_A_STATE):
-        return frozenset((Root(state, is_state=True, acts=head is not None),))
-    if head is not None and head not in _OF_A_GROUP:
-        return frozenset()
-    return frozenset(_group_roots(core, head is not None, name))
+    state = _states().get(_forms(core))
+    if state is not None:
+        is_whole = head is None or head in _OF_A_STATE
+        return frozenset((Root(state, is_state=True, acts=head is not None),)) if is_whole else frozenset()
+    return frozenset(_group_roots(core, head, name)) if core else frozenset()
 
 
 def _without_head(words: Sequence[Word]) -> tuple[Sequence[Word], str | None]:
     """A name's own words, and the noun for those who act that came with them."""
-    heads = _OF_A_STATE | _OF_A_GROUP
+    heads = _OF_A_STATE | _OF_A_GROUP | _ARMED
     if len(words) > 1 and words[-1].form in heads:
         core = words[:-1]
         return (core[:-1] if len(core) > 1 and core[-1].form in _FEDERAL else core), words[-1].form
     if len(words) > 2 and words[0].form in heads and words[1].form in _JOINTS:
-        return [word for word in words[2:] if word.form not in _ARTICLES], words[0].form
+        core = _proper(words[2:])
+        if _forms(core) in _states():
+            return core, words[0].form
     return words, None
 
 
-def _group_roots(core: Sequence[Word], acts: bool, name: str) -> Iterator[Root]:
-    whole = " ".join(word.form for word in core)
-    if acts and name[core[-1].end : core[-1].end + 1] in ("'", "’"):
-        return  # "Juan's delegation" is not Juan
-    yield Root(whole)
-    if len(core) == 1 and not core[0].surface.isupper() and (acts or _is_plural(core[0])):
-        yield Root(_stem(whole), acts=acts)
+def _group_roots(core: Sequence[Word], head: str | None, name: str) -> Iterator[Root]:
+    whole = " ".join(_forms(core))
+    if head is None:
+        yield Root(whole)
+        if len(core) == 1 and _is_plural(core[0]):
+            stem = _stem(whole.removesuffix("s"))
+            yield Root(f"{stem} people")
+            yield Root(f"{stem} in arms")
+    elif head in _OF_A_GROUP | _ARMED and name[core[-1].end : core[-1].end + 1] not in ("'", "’"):
+        if len(core) > 1 or core[0].surface.isupper() or head in _OF_NO_PERSON:
+            yield Root(whole, acts=True)
+        if len(core) == 1 and (stem := _stem(whole)) != whole:
+            yield Root(f"{stem} in arms" if head in _ARMED else f"{stem} people", acts=True)
 
 
 def _is_plural(word: Word) -> bool:
-    return word.surface[0].isupper() and word.form.endswith("s") and len(word.form) > 4
+    return word.surface[0].isupper() and not word.surface.isupper() and word.form.endswith("s") and len(word.form) > 4
 
 
 def _stem(form: str) -> str:
-    """What an adjective and a plural of one group share: "houthi" and "houthis", "kurdish" and "kurds"."""
-    form = form.removesuffix("s")
-    for ending in ("ish", "ian", "an", "i"):
+    """What an adjective and a people share: "houth" of "houthi", "kurd" of "kurdish"."""
+    for ending in _ADJECTIVAL:
         if form.endswith(ending) and len(form) - len(ending) > 3:
             return form.removesuffix(ending)
     return form
@@ -103,22 +116,31 @@ def seats(name: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=4096)
 def governments(name: str) -> tuple[str, ...]:
-    """How else the government of a state is called, for a name that means one: "Sudan government" matches its
-    possessive too.
-    """
+    """How else the government is called that a name means; "Sudan government" is "Sudan's government" too."""
     if not any(root.acts for root in find_roots(name)):
         return ()
-    nouns = ("government", "authorities")
-    return tuple(
-        written
-        for row in _rows_of(name)
-        for noun in nouns
-        for written in (
-            *(f"{one} {noun}" for one in (*row["names"], *row["adjectives"])),
-            *(f"{noun} of {one}" for one in row["names"]),
-            *(f"{noun} in {one}" for one in row["seats"]),
-        )
-    )
+    return tuple(_governments(_rows_of(name)))
+
+
+@lru_cache(maxsize=4096)
+def other_governments(name: str) -> tuple[str, ...]:
+    """How governments are called whose names hold one of those: "South Sudan government" for Sudan's."""
+    own = _rows_of(name)
+    called = {_forms(find_words(one)) for row in own for one in (*row["names"], *row["adjectives"])}
+    return tuple(_governments(row for row in _rows() if row not in own and any(_hold(row, one) for one in called)))
+
+
+def _hold(row: dict[str, list[str]], called: Forms) -> bool:
+    longer = (_forms(find_words(one)) for one in (*row["names"], *row["adjectives"]))
+    return any(one[: len(called)] == called or one[-len(called) :] == called for one in longer)
+
+
+def _governments(rows: Iterable[dict[str, list[str]]]) -> Iterator[str]:
+    for row in rows:
+        for noun in ("government", "authorities"):
+            yield from (f"{one} {noun}" for one in (*row["names"], *row["adjectives"]))
+            yield from (f"{noun} of {one}" for one in row["names"])
+            yield from (f"{noun} in {one}" for one in (*row["names"], *row["seats"]))
 
 
 def _rows_of(name: str) -> list[dict[str, list[str]]]:
@@ -126,40 +148,48 @@ def _rows_of(name: str) -> list[dict[str, list[str]]]:
     return [row for row in _rows() if row["names"][0] in named]
 
 
+def is_state(words: Sequence[Word]) -> bool:
+    """Whether words are a state's name, adjective, people or seat."""
+    return _forms(_proper(words)) in _states()
+
+
 @lru_cache(maxsize=4096)
 def is_seat(name: str) -> bool:
     """Whether a name is that of a seat of government, which is an actor only where it acts."""
-    return _forms(name) in {_forms(seat) for row in _rows() for seat in row["seats"]}
+    return _forms(_proper(find_words(name))) in _all_of("seats")
 
 
 @lru_cache(maxsize=4096)
 def is_adjective(name: str) -> bool:
-    """Whether a name is a state's adjective, which alone is no actor."""
-    return _forms(name) in {_forms(one) for row in _rows() for one in row["adjectives"]}
+    """Whether a name is a state's adjective and nothing else, which alone is no actor."""
+    form = _forms(find_words(name))
+    return form in _all_of("adjectives") - _all_of("names")
 
 
-def is_of_state(word: str) -> bool:
-    """Whether a word is a state's name or adjective, or a part of one."""
-    return not _parts().isdisjoint(_forms(word))
+@lru_cache(maxsize=4096)
+def is_people(name: str) -> bool:
+    """Whether a name is that of a state's people, which some adjectives are too."""
+    return _forms(find_words(name)) in _all_of("people")
+
+
+def _proper(words: Sequence[Word]) -> Sequence[Word]:
+    return words[1:] if words and words[0].form in ARTICLES else words
+
+
+def _forms(words: Sequence[Word]) -> Forms:
+    return tuple(word.form for word in words)
 
 
 @cache
-def _parts() -> frozenset[str]:
-    return frozenset(form for row in _rows() for one in (*row["names"], *row["adjectives"]) for form in _forms(one))
-
-
-def _forms(name: str) -> tuple[str, ...]:
-    return tuple(word.form for word in find_words(name))
-
-
-@cache
-def _states() -> dict[tuple[str, ...], str]:
+def _states() -> dict[Forms, str]:
     """States by the words of their names, adjectives, peoples and seats."""
-    table: dict[tuple[str, ...], str] = {}
-    for row in _rows():
-        for one in (*row["names"], *row["adjectives"], *row["people"], *row["seats"]):
-            table.setdefault(_forms(one), row["names"][0])
-    return table
+    fields = ("names", "adjectives", "people", "seats")
+    return {_forms(_proper(find_words(one))): row["names"][0] for row in _rows() for key in fields for one in row[key]}
+
+
+@cache
+def _all_of(key: str) -> frozenset[Forms]:
+    return frozenset(_forms(_proper(find_words(one))) for row in _rows() for one in row[key])
 
 
 @cache

@@ -4,7 +4,17 @@ from itertools import pairwise
 
 import pytest
 
-from stance.variants import find_roots, governments, is_adjective, is_of_state, is_seat, seats
+from stance.text import find_words
+from stance.variants import (
+    find_roots,
+    governments,
+    is_adjective,
+    is_people,
+    is_seat,
+    is_state,
+    other_governments,
+    seats,
+)
 
 
 @pytest.mark.parametrize(
@@ -36,6 +46,9 @@ def test_names_of_one_actor_share_a_root(names: tuple[str, ...]) -> None:
         ("Syrian Kurds", "Kurds"),
         ("Albanians", "Albania"),
         ("Sudan Liberation Movement", "Sudan Liberation Army"),
+        ("Hamas", "Hama delegation"),
+        ("Kurdish rebels", "Kurdish authorities"),
+        ("Idlib", "Officials in Idlib"),
         ("the", "a"),
     ],
 )
@@ -52,10 +65,21 @@ def test_a_government_is_called_many_names() -> None:
     assert seats("Houthis") == ()
 
 
+def test_governments_whose_names_hold_anothers_are_told() -> None:
+    assert "South Sudan government" in other_governments("Sudanese government")
+    assert {"government of Guinea-Bissau", "Equatorial Guinea government"} <= set(
+        other_governments("Guinean government")
+    )
+    assert other_governments("Nigerian government") == ()
+
+
 def test_words_of_states_are_known() -> None:
     assert is_seat("New Delhi")
+    assert is_seat("The Hague")
     assert not is_seat("Sochi")
     assert is_adjective("Norwegian")
-    assert not is_adjective("Norway")
-    assert all(map(is_of_state, ("South", "Sudanese", "Yemen")))
-    assert not is_of_state("Opposition")
+    assert not any(map(is_adjective, ("Norway", "Karabakh")))
+    assert is_people("Swiss")
+    assert not is_people("Norwegian")
+    assert all(is_state(find_words(one)) for one in ("South Sudan", "the Sudanese", "Yemen", "The Hague"))
+    assert not any(is_state(find_words(one)) for one in ("South", "Democratic", ""))
