@@ -165,7 +165,7 @@ def check_load(server: Server, articles: Sequence[Article], highest: float, boun
 def check_memory(bundle: Path, articles: Sequence[Article], bounds: Bounds) -> None:
     """The memory of one worker, in a server of its own, after all articles from 16 clients and in batches."""
     layout = Layout.one()
-    with serve(bundle, **layout.settings) as server:
+    with serve(bundle, **layout.settings, STANCE_DEADLINE=str(BATCH_DEADLINE)) as server:
         asyncio.run(ask_in_turn(f"{server.url}/classify", [one.body for one in articles], 16))
         over_batch(server, layout, articles)
         bounds.at_most(f"PSS of {layout} and its parent, after all articles and batches", server.memory(), 350, " MiB")

@@ -9,7 +9,7 @@ from stance.finder import Finder
 from stance.names import NameIndex, make_index
 from stance.schema import Actor, Mentioned, Span
 from stance.text import normalise
-from stance.variants import seats
+from stance.variants import other_governments, seats
 
 #: Kinds of listed actors whose name may only tell a place or whose envoy somebody is.
 _MAY_NOT_ACT = frozenset(("state", "body"))
@@ -41,7 +41,10 @@ def find_given(text: str, actors: Sequence[Actor], lexicon: Lexicon) -> list[Men
     An actor found nowhere is looked for in other words: "the government" for "Chadian government".
     """
     completed = [lexicon.complete(actor) for actor in actors]
-    finder = Finder(text, completed, make_index(completed, base=lexicon.index), lexicon.actors)
+    # Without them "the South Sudan government" would name Sudan's.
+    rivals = [Actor(name) for actor in completed for name in other_governments(actor.name)]
+    base = make_index(rivals, base=lexicon.index) if rivals else lexicon.index
+    finder = Finder(text, completed, make_index(completed, base=base), [*rivals, *lexicon.actors])
     for number, actor in enumerate(actors):
         known = lexicon.find(actor.name)
         for name in known.names if known else ():

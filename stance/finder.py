@@ -31,7 +31,6 @@ from stance.variants import (
     is_people,
     is_seat,
     is_state,
-    other_governments,
 )
 
 _ABBREVIATION = r"([^\W\d_][\w\-/]{1,9})"
@@ -77,9 +76,11 @@ class Finder:
         self._named: set[int] = set()
         self._by_short: dict[str, set[int]] = defaultdict(set)
         self._by_root: dict[Root, dict[int, bool]] = defaultdict(dict)
+        self._acting: set[int] = set()
         self._described: dict[int, list[Span]] = defaultdict(list)
         hits = self._scan()
         self._ending = {hit.span.end: hit.actor for hit in hits}
+        self._acting |= {hit.actor for hit in hits if hit.name.is_place}
         for number in {hit.actor for hit in hits}:
             for name in self._actors[number].names:
                 self._remember(number, name)
@@ -137,6 +138,8 @@ class Finder:
             owner = len(self._actors) - 1
         self._remember(owner, surface)
         self._ending[name.end] = owner
+        if is_seat(surface) or any(root.is_state and root.acts for root in find_roots(surface)):
+            self._acting.add(owner)
         self._index.add(surface, owner, is_place=is_seat(surface))
 
     def _is_whole(self, hit: Hit, surface: str) -> bool:
@@ -183,12 +186,17 @@ class Finder:
         places = self._find_lower_case()
         for noun in _COMMON:
             spans = self._spans_of((noun,), places)
-            owners = {number for number in self._named if _can_be(self._actors[number], noun)}
+            owners = {number for number in self._named if self._can_be(number, noun)}
             if spans and not owners:
                 self._actors.append(Actor(f"the {noun}"))
                 owners = {len(self._actors) - 1}
             if len(owners) == 1:
                 self._described[owners.pop()] += spans
+
+    def _can_be(self, number: int, noun: str) -> bool:
+        """Whether a common noun can mean an actor: one that is called so, or a state's government by another name."""
+        is_called_so = any(name.lower().endswith(noun) for name in self._actors[number].names)
+        return is_called_so or (noun == "government" and number in self._acting)
 
     def add_descriptions(self, numbers: Sequence[int]) -> None:
         """Look for actors that were asked for in other words than their names.
@@ -203,9 +211,6 @@ class Finder:
             name = self._actors[number].name
             for other in (*governments(name), *_without_capital(name)):
                 self.learn(other, number)
-            for other in other_governments(name):  # or "the South Sudan government" would name Sudan's
-                self._actors.append(Actor(other))
-                self.learn(other, len(self._actors) - 1)
             own, tails = _split_description(name)
             free = (tail for tail in tails if claims[tail] == 1 and self._states_before(tail, places) <= own)
             self._described[number] += next(filter(None, (self._spans_of(tail, places) for tail in free)), [])
@@ -293,16 +298,11 @@ class Finder:
             self._index.add(name, owner, is_place=is_place, is_person=is_person)
 
 
-def _can_be(actor: Actor, noun: str) -> bool:
-    """Whether a common noun can mean an actor: one that is called so, or a state's government by another name."""
-    if any(name.lower().endswith(noun) for name in actor.names):
-        return True
-    roots = (root for name in actor.names for root in find_roots(name))
-    return noun == "government" and actor.kind != "state" and any(root.is_state for root in roots)
-
-
 def _split_description(name: str) -> tuple[set[str], list[tuple[str, ...]]]:
     """The state that a description begins with, and its common nouns, the longest run first; nothing of other names."""
+    acting = {root.name for root in find_roots(name) if root.is_state and root.acts}
+    if acting:
+        return acting, [("government",)]
     words = find_words(name)
     proper = next((place for place, word in enumerate(words) if word.surface.islower()), len(words))
     tail = tuple(word.surface for word in words[proper:])
@@ -345,8 +345,8 @@ def _short_forms(name: str, kind: str | None) -> Iterator[str]:
         yield letters
     last = surname(name, kind)
     words = find_words(name)
-    if last is None or is_state(words):  # "Guinea-Bissau" is no person
-        return
+    if last is None or is_state(words[:1]) or is_state(words[-1:]) or is_state(words):
+        return  # "Guinea-Bissau" and "Pakistani Taliban" are no persons
     yield last
     if kind is None and len(words[0].surface) > 3 and not is_state(words[:1]):
         yield words[0].surface

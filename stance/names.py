@@ -237,7 +237,7 @@ class _Context:
     def _is_mere_place(self, position: int, end: int) -> bool:
         """Whether a seat of government is only where something happens, or part of another name."""
         words = self.words
-        if position and words[position - 1].form in _PLACE_BEFORE:
+        if position and words[position - 1].form in _PLACE_BEFORE and self.joined(position - 1):
             return True
         if position > 2 and words[position - 1].form in ("and", "or") and words[position - 3].form in _PLACE_BEFORE:
             return True

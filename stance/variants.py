@@ -33,8 +33,9 @@ _OF_NO_PERSON = frozenset(
     "delegation movement leadership negotiators representatives delegates rebels fighters".split()
 )
 _ARMED = frozenset("rebels militia fighters".split())
-_JOINTS = frozenset(("of", "in", "from"))
-_FEDERAL = frozenset("federal central transitional national interim legitimate".split())
+_FEDERAL = frozenset(
+    "federal central transitional national interim legitimate elected internationally recognised recognized".split()
+)
 #: Endings of adjectives of groups; without them and a plural's "s" the names of one group are alike.
 _ADJECTIVAL = ("ista", "ish", "ian", "an", "i")
 
@@ -71,10 +72,14 @@ def find_roots(name: str) -> frozenset[Root]:
 def _without_head(words: Sequence[Word]) -> tuple[Sequence[Word], str | None]:
     """A name's own words, and the noun for those who act that came with them."""
     heads = _OF_A_STATE | _OF_A_GROUP | _ARMED
+    while len(words) > 1 and words[0].form in _FEDERAL:
+        words = words[1:]
     if len(words) > 1 and words[-1].form in heads:
         core = words[:-1]
-        return (core[:-1] if len(core) > 1 and core[-1].form in _FEDERAL else core), words[-1].form
-    if len(words) > 2 and words[0].form in heads and words[1].form in _JOINTS:
+        while len(core) > 1 and core[-1].form in _FEDERAL:
+            core = core[:-1]
+        return core, words[-1].form
+    if len(words) > 2 and words[0].form in heads and words[1].form == "of":
         core = _proper(words[2:])
         if _forms(core) in _states():
             return core, words[0].form
@@ -140,7 +145,6 @@ def _governments(rows: Iterable[dict[str, list[str]]]) -> Iterator[str]:
         for noun in ("government", "authorities"):
             yield from (f"{one} {noun}" for one in (*row["names"], *row["adjectives"]))
             yield from (f"{noun} of {one}" for one in row["names"])
-            yield from (f"{noun} in {one}" for one in (*row["names"], *row["seats"]))
 
 
 def _rows_of(name: str) -> list[dict[str, list[str]]]:

@@ -206,6 +206,7 @@ The held-out passages were written by the same hands as the training passages; o
 
 ## Limits
 - Trained mostly on short passages; a stance told once in a long article is missed more often.
-- Actors that are only described ("a former minister") are not found unless they are asked for by that description.
+- Actors that are only described ("a former minister") are not found unless they are asked for by that description;
+  "the government" and "the opposition" are.
 - Irony, and stances that only a reader with background knowledge would see, are often missed.
 """

@@ -22,6 +22,8 @@ from stance.variants import (
     [
         ("Sudan's government", "Khartoum", "the Sudanese authorities", "government of Sudan", "the Sudanese"),
         ("Ethiopia's federal government", "Addis Ababa", "the Ethiopian delegation"),
+        ("Federal Government of Somalia", "Somalia's Transitional Federal Government", "Mogadishu"),
+        ("Yemen's internationally recognised government", "Yemeni government"),
         ("Houthis", "the Houthi movement", "Houthi side"),
         ("the Kurds", "Kurdish officials"),
         ("Palestinians", "Palestinian leadership"),
@@ -57,9 +59,7 @@ def test_names_of_two_actors_share_none(one: str, other: str) -> None:
 
 
 def test_a_government_is_called_many_names() -> None:
-    assert {"Chad government", "Chadian government", "government of Chad", "government in Ndjamena"} <= set(
-        governments("Chadian government")
-    )
+    assert {"Chad government", "Chadian government", "government of Chad"} <= set(governments("Chadian government"))
     assert governments("Chad") == governments("Chadian opposition") == ()
     assert seats("the Azerbaijani government") == seats("Azerbaijan") == ("Baku",)
     assert seats("Houthis") == ()
