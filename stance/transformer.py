@@ -28,6 +28,8 @@ FloatArray = NDArray[np.float32]
 TAGS = ("O", "B", "I")
 #: A listed name is an actor's where the model gives it at least this probability.
 _MAY_ACT = 0.3
+#: Mentions times tokens that are judged at once: a text of "U.S. U.S. ..." would take gigabytes.
+_BLOCK = 1 << 21
 #: What the mention itself counts as evidence, beside what it attends to.
 _OWN_SHARE = 0.2
 #: What a mention counts that is sure to show no stance.
@@ -96,13 +98,20 @@ def pool_mentions(logits: FloatArray, owners: NDArray[np.int64], actors: int) ->
         actors: number of actors; each owns at least one mention.
 
     Returns:
-        Log-probabilities, shape ``(actors, labels)``, and each mention's share of its actor, ``(actors, mentions)``.
+        Log-probabilities, shape ``(actors, labels)``, and each mention's share of its actor, ``(mentions,)``.
     """
-    probabilities = softmax(logits)
-    shares = np.zeros((actors, len(owners)), dtype=np.float32)
-    shares[owners, np.arange(len(owners))] = MIN_WEIGHT + 1 - probabilities[:, NONE_ID]
-    shares /= shares.sum(axis=1, keepdims=True)
-    return np.log(shares @ probabilities + np.float32(1e-9)), shares
+    probabilities, weights = softmax(logits), mention_importance(logits)
+    totals = np.zeros(actors, dtype=np.float32)
+    np.add.at(totals, owners, weights)
+    shares = weights / totals[owners]
+    pooled = np.zeros((actors, len(LABELS)), dtype=np.float32)
+    np.add.at(pooled, owners, shares[:, None] * probabilities)
+    return np.log(pooled + np.float32(1e-9)), shares
+
+
+def mention_importance(logits: FloatArray) -> FloatArray:
+    """What each mention counts for its actor, ``(mentions,)``: how sure it is that it shows a stance."""
+    return MIN_WEIGHT + 1 - softmax(logits)[:, NONE_ID]
 
 
 def softmax(logits: FloatArray) -> FloatArray:
@@ -111,25 +120,37 @@ def softmax(logits: FloatArray) -> FloatArray:
     return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True), dtype=np.float32)
 
 
-def mention_weights(encoding: Encoding, mentioned: Sequence[Sequence[Span]]) -> tuple[FloatArray, NDArray[np.int64]]:
-    """Weights that average over each mention's tokens, and whose mention it is.
+def mention_ranges(
+    encoding: Encoding, mentioned: Sequence[Sequence[Span]]
+) -> tuple[list[tuple[int, int]], NDArray[np.int64]]:
+    """The rows of each mention's tokens, first and one past the last, and whose mention it is.
 
     An actor none of whose mentions covers a token is given the "nothing" row for one.
 
     Returns:
-        Weights, shape ``(mentions, 1 + tokens)``, and owners, shape ``(mentions,)``, in order.
+        Ranges, one for each mention, and owners, shape ``(mentions,)``, in order.
     """
-    rows: list[FloatArray] = []
+    found: list[tuple[int, int]] = []
     owners: list[int] = []
     for owner, spans in enumerate(mentioned):
         ranges = [(1 + first, 1 + last) for first, last in map(encoding.token_range, spans) if last > first]
-        for first, last in ranges or [(0, 1)]:
-            row = np.zeros(1 + len(encoding.offsets), dtype=np.float32)
-            row[first:last] = 1 / (last - first)
-            rows.append(row)
-            owners.append(owner)
-    weights = np.stack(rows) if rows else np.zeros((0, 1 + len(encoding.offsets)), dtype=np.float32)
-    return weights, np.asarray(owners, dtype=np.int64)
+        found += ranges or [(0, 1)]
+        owners += [owner] * max(1, len(ranges))
+    return found, np.asarray(owners, dtype=np.int64)
+
+
+def weigh_tokens(ranges: Sequence[tuple[int, int]], rows: int) -> FloatArray:
+    """Weights that average over each mention's tokens, shape ``(mentions, rows)``."""
+    weights = np.zeros((len(ranges), rows), dtype=np.float32)
+    for row, (first, last) in zip(weights, ranges, strict=True):
+        row[first:last] = 1 / (last - first)
+    return weights
+
+
+def mention_weights(encoding: Encoding, mentioned: Sequence[Sequence[Span]]) -> tuple[FloatArray, NDArray[np.int64]]:
+    """Weights that average over each mention's tokens, ``(mentions, 1 + tokens)``, and whose mention it is."""
+    ranges, owners = mention_ranges(encoding, mentioned)
+    return weigh_tokens(ranges, 1 + len(encoding.offsets)), owners
 
 
 def find_tagged(tag_logits: FloatArray, offsets: NDArray[np.int64]) -> list[Span]:
@@ -182,15 +203,27 @@ class TransformerReading:
 
         A mention has its own stance logits beside those that it attends to, so that its own sentence counts too.
         """
-        weights, owners = mention_weights(self._encoding, [one.mentions for one in mentioned])
-        mention_logits, by_mention = link_mentions(self._logits, weights, self._layout)
-        logits, parts = pool_mentions(mention_logits, owners, len(mentioned))
-        looked_at = (1 - _OWN_SHARE) * (parts @ by_mention) + _OWN_SHARE * (parts @ weights)
+        ranges, owners = mention_ranges(self._encoding, [one.mentions for one in mentioned])
+        size = max(1, _BLOCK // len(self._logits))
+        bounds = np.asarray([self._encoding.token_range(one) for one in sentences], dtype=np.int64).reshape(-1, 2)
         shares = np.zeros((len(mentioned), len(sentences)), dtype=np.float32)
-        for column, sentence in enumerate(sentences):
-            first, last = self._encoding.token_range(sentence)
-            shares[:, column] = looked_at[:, 1 + first : 1 + last].sum(axis=1)
-        return logits, shares
+        parts = [np.zeros((0, len(LABELS)), dtype=np.float32)]
+        for start in range(0, len(ranges), size):
+            logits, looked_at = self._link(ranges[start : start + size])
+            before = np.cumsum(looked_at, axis=1)  # of the "nothing" row and so many tokens
+            told = before[:, bounds[:, 1]] - before[:, bounds[:, 0]]
+            np.add.at(shares, owners[start : start + size], mention_importance(logits)[:, None] * told)
+            parts.append(logits)
+        mention_logits = np.concatenate(parts)
+        totals = np.bincount(owners, mention_importance(mention_logits), minlength=len(mentioned))
+        pooled, _ = pool_mentions(mention_logits, owners, len(mentioned))
+        return pooled, np.asarray(shares / totals[:, None], dtype=np.float32)
+
+    def _link(self, ranges: Sequence[tuple[int, int]]) -> tuple[FloatArray, FloatArray]:
+        """Some mentions' stance logits, and what each looks at: what it attends to, and where it stands."""
+        weights = weigh_tokens(ranges, len(self._logits))
+        logits, attention = link_mentions(self._logits, weights, self._layout)
+        return logits, (1 - _OWN_SHARE) * attention + _OWN_SHARE * weights
 
 
 class TransformerEngine:

@@ -1,10 +1,21 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
-from stance.schema import LABELS, Span
-from stance.transformer import HeadLayout, find_tagged, link_mentions, pool_mentions
+from stance import transformer
+from stance.encoding import Encoding
+from stance.schema import LABELS, Actor, Mentioned, Span
+from stance.transformer import (
+    HeadLayout,
+    TransformerReading,
+    find_tagged,
+    link_mentions,
+    mention_weights,
+    pool_mentions,
+)
 
 LAYOUT = HeadLayout(key_size=2)
 
@@ -67,5 +78,48 @@ def test_a_mention_that_shows_a_stance_outweighs_many_that_do_not() -> None:
     pooled, shares = pool_mentions(logits, np.asarray([0, 0, 0, 0, 1]), 2)
     assert [LABELS[one] for one in pooled.argmax(axis=1)] == ["boycott", "none"]
     assert np.allclose(np.exp(pooled).sum(axis=1), 1, atol=1e-4)
-    assert shares[0, 3] > 0.9
-    assert shares[1].tolist() == [0, 0, 0, 0, 1]
+    assert shares[3] > 0.9
+    assert shares[:4].sum() == pytest.approx(1)
+    assert shares[4] == 1
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 100])
+def test_mentions_are_judged_alike_however_many_at_once(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    rng = np.random.default_rng(0)
+    offsets = np.asarray([(3 * n, 3 * n + 2) for n in range(20)])
+    logits = rng.normal(size=(21, LAYOUT.size)).astype(np.float32)
+    encoding = Encoding((), offsets)
+    mentioned = [
+        *(Mentioned(Actor(f"A{n}"), tuple(Span(3 * k, 3 * k + 5) for k in range(n, 18, 4))) for n in range(4)),
+        Mentioned(Actor("nowhere"), ()),
+    ]
+    sentences = [Span(0, 20), Span(21, 41), Span(42, 60)]
+    weights, owners = mention_weights(encoding, [one.mentions for one in mentioned])
+    mention_logits, attention = link_mentions(logits, weights, LAYOUT)
+    expected, parts = pool_mentions(mention_logits, owners, len(mentioned))
+    looked_at = 0.8 * attention + 0.2 * weights
+    shares = np.zeros((len(mentioned), len(sentences)))
+    for owner, part, row in zip(owners, parts, looked_at, strict=True):
+        shares[owner] += [
+            part * row[1 + first : 1 + last].sum() for first, last in map(encoding.token_range, sentences)
+        ]
+    monkeypatch.setattr(transformer, "_BLOCK", at_once * len(logits))
+    judged = TransformerReading(encoding, logits, LAYOUT).judge(mentioned, sentences)
+    assert np.allclose(judged[0], expected, atol=1e-5)
+    assert np.allclose(judged[1], shares, atol=1e-5)
+    assert shares.sum() > 1
+    assert TransformerReading(encoding, logits, LAYOUT).judge([], sentences)[0].shape == (0, len(LABELS))
+
+
+def test_many_mentions_of_a_long_text_take_no_memory_for_each_other() -> None:
+    rows = 20_001
+    offsets = np.asarray([(3 * n, 3 * n + 2) for n in range(rows - 1)])
+    reading = TransformerReading(Encoding((), offsets), np.zeros((rows, LAYOUT.size), dtype=np.float32), LAYOUT)
+    mentioned = [Mentioned(Actor("US"), tuple(Span(30 * n, 30 * n + 2) for n in range(1000)))]
+    tracemalloc.start()
+    try:
+        reading.judge(mentioned, [Span(0, 3 * rows)])
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 80 << 20  # one row of each mention alone would take 80 MB, several times over
