@@ -299,11 +299,11 @@ class Finder:
 
 
 def _split_description(name: str) -> tuple[set[str], list[tuple[str, ...]]]:
-    """The state that a description begins with, and its common nouns, the longest run first; nothing of other names."""
-    acting = {root.name for root in find_roots(name) if root.is_state and root.acts}
-    if acting:
-        return acting, [("government",)]
+    """The state that a description is of, and its common nouns, the longest run first; nothing of other names."""
     words = find_words(name)
+    governing = {root.name for root in find_roots(name) if root.is_state and root.acts}
+    if governing and any(word.form == "government" for word in words):
+        return governing, [("government",)]  # "Government of Chad" too
     proper = next((place for place, word in enumerate(words) if word.surface.islower()), len(words))
     tail = tuple(word.surface for word in words[proper:])
     states = {root.name for root in find_roots(name[: words[proper].start]) if root.is_state} if tail else set()

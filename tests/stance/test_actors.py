@@ -200,6 +200,8 @@ def test_common_nouns_are_actors_or_mean_the_one_that_is_named(lexicon: Lexicon)
         ("Chadian government", "The government of Chad agreed.", ["government of Chad"]),
         ("Sri Lankan Government", "The government agreed.", ["government"]),
         ("Government of Chad", "The government agreed.", ["government"]),
+        ("Serbian delegation", "The government agreed.", []),
+        ("Serbian delegation", "The delegation agreed.", ["delegation"]),
         ("US government", "The U.S. government agreed.", ["U.S. government"]),
         ("Yemeni government", "The Houthi authorities in Yemen refused.", []),
         ("Sudanese government", "The South Sudanese government agreed.", []),
