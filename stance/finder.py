@@ -9,6 +9,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
+from stance.descriptions import Descriptions, split_description, without_capital
 from stance.names import (
     ARTICLES,
     GENERIC,
@@ -46,15 +47,6 @@ _HONORIFICS = frozenset("Mr Mrs Ms Dr".split())
 _PRONOUNS = frozenset("his her its their our my this that these those".split())
 #: Common nouns that are an actor by themselves: "the government".
 _COMMON = ("government", "opposition")
-#: Words behind a common noun that make it one of a longer description: "the government forces", "the army of Chad".
-_LONGER = frozenset(
-    """
-    of in for forces troops army groups parties party leader leaders soldiers official officials figures controlled
-    held backed source sources members delegates minister ministers fighters movement coalition bloc umbrella chief
-    """.split()
-)
-#: Of a description no more nouns than these are looked for.
-_MAX_TAIL = 3
 
 
 class Finder:
@@ -183,9 +175,9 @@ class Finder:
 
     def add_common_nouns(self) -> None:
         """Take "the government" and "the opposition" for the one actor named that they can mean, or else for actors."""
-        places = self._find_lower_case()
+        descriptions = Descriptions(self._text, self._words)
         for noun in _COMMON:
-            spans = self._spans_of((noun,), places)
+            spans = descriptions.find((noun,))
             owners = {number for number in self._named if self._can_be(number, noun)}
             if spans and not owners:
                 self._actors.append(Actor(f"the {noun}"))
@@ -204,50 +196,16 @@ class Finder:
         Args:
             numbers: of those that no name of theirs finds.
         """
-        places = self._find_lower_case()
+        descriptions = Descriptions(self._text, self._words)
         asked = {normalise(one.name): one.name for one in self._actors[: self._asked]}
-        claims = Counter(tail for name in asked.values() for tail in _split_description(name)[1])
+        claims = Counter(tail for name in asked.values() for tail in split_description(name)[1])
         for number in numbers:
             name = self._actors[number].name
-            for other in (*governments(name), *_without_capital(name)):
+            for other in (*governments(name), *without_capital(name)):
                 self.learn(other, number)
-            own, tails = _split_description(name)
-            free = (tail for tail in tails if claims[tail] == 1 and self._states_before(tail, places) <= own)
-            self._described[number] += next(filter(None, (self._spans_of(tail, places) for tail in free)), [])
-
-    def _find_lower_case(self) -> dict[str, list[int]]:
-        """Places of the words in small letters."""
-        places: dict[str, list[int]] = defaultdict(list)
-        for place, word in enumerate(self._words):
-            if word.surface.islower():
-                places[word.surface].append(place)
-        return places
-
-    def _runs(self, nouns: tuple[str, ...], places: dict[str, list[int]]) -> Iterator[int]:
-        """Where these words stand in a row."""
-        for place in places.get(nouns[0], ()):
-            if tuple(word.surface for word in self._words[place : place + len(nouns)]) == nouns:
-                yield place
-
-    def _states_before(self, nouns: tuple[str, ...], places: dict[str, list[int]]) -> set[str]:
-        """The states whose these nouns are by the word before them: "the Chadian army"."""
-        before = (self._words[place - 1] for place in self._runs(nouns, places) if place)
-        return {root.name for word in before for root in find_roots(word.surface) if root.is_state}
-
-    def _spans_of(self, nouns: tuple[str, ...], places: dict[str, list[int]]) -> list[Span]:
-        """Where the text has these nouns behind "the", and not as part of a longer description."""
-        spans = []
-        for place in self._runs(nouns, places):
-            end = self._words[place + len(nouns) - 1].end
-            following = self._words[place + len(nouns) : place + len(nouns) + 1]
-            is_longer = self._text[end : end + 1] == "-" or (
-                following
-                and following[0].start == end + 1
-                and (following[0].form in _LONGER or following[0].surface[0].isupper())
-            )
-            if place and self._words[place - 1].form == "the" and not is_longer:
-                spans.append(Span(self._words[place].start, end))
-        return spans
+            own, tails = split_description(name)
+            free = (tail for tail in tails if claims[tail] == 1 and descriptions.states_before(tail) <= own)
+            self._described[number] += next(filter(None, map(descriptions.find, free)), [])
 
     def result(self, *, allow_bare_surnames: bool = False) -> list[Mentioned]:
         """Every actor with its mentions.
@@ -296,28 +254,6 @@ class Finder:
         owners = self._index.owners(name)
         if owners <= {owner} or min(owners) >= self._asked > owner:
             self._index.add(name, owner, is_place=is_place, is_person=is_person)
-
-
-def _split_description(name: str) -> tuple[set[str], list[tuple[str, ...]]]:
-    """The state that a description is of, and its common nouns, the longest run first; nothing of other names."""
-    words = find_words(name)
-    governing = {root.name for root in find_roots(name) if root.is_state and root.acts}
-    if governing and any(word.form == "government" for word in words):
-        return governing, [("government",)]  # "Government of Chad" too
-    proper = next((place for place, word in enumerate(words) if word.surface.islower()), len(words))
-    tail = tuple(word.surface for word in words[proper:])
-    states = {root.name for root in find_roots(name[: words[proper].start]) if root.is_state} if tail else set()
-    if not states or not all(map(str.islower, tail)):
-        return set(), []
-    return states, [tail[place:] for place in range(max(0, len(tail) - _MAX_TAIL), len(tail))]
-
-
-def _without_capital(name: str) -> Iterator[str]:
-    """A description without the capital that it begins with: "former detainees", "mediators"."""
-    words = find_words(name)
-    is_common = words[1].surface.islower() if len(words) > 1 else words and words[0].form.endswith("s")
-    if is_common and not is_state(words[:1]) and not words[0].surface.isupper():
-        yield name[0].lower() + name[1:]
 
 
 def _opens_name(word: Word) -> bool:
