@@ -17,7 +17,7 @@ test: .venv/all.done
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/train check
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 train: .venv/all.done
 	$(BIN)/train run

@@ -16,6 +16,10 @@ _LONGER = frozenset(
     held backed source sources members delegates minister ministers fighters movement coalition bloc umbrella chief
     """.split()
 )
+#: What stands before a description; the last two only before a name: "its Foreign Ministry".
+_LEADS = ("the", "its", "their")
+#: Words behind which a description tells whose or where it is: "organisers of the congress".
+_BEFORE_WHOSE = frozenset("of in inside from at within".split())
 #: Of a description no more nouns than these are looked for.
 _MAX_TAIL = 3
 
@@ -28,11 +32,11 @@ class Descriptions:
         self._words = words
         self._places: dict[str, list[int]] = defaultdict(list)
         for place, word in enumerate(words):
-            if word.surface.islower():
-                self._places[word.surface].append(place)
+            self._places[word.surface].append(place)
 
     def find(self, nouns: tuple[str, ...]) -> list[Span]:
         """Where the text has these nouns in a row behind "the", and not as part of a longer description."""
+        leads = _LEADS[: 1 if nouns[0].islower() else None]
         spans = []
         for place in self._runs(nouns):
             end = self._words[place + len(nouns) - 1].end
@@ -42,7 +46,7 @@ class Descriptions:
                 and following[0].start == end + 1
                 and (following[0].form in _LONGER or following[0].surface[0].isupper())
             )
-            if place and self._words[place - 1].form == "the" and not is_longer:
+            if place and self._words[place - 1].form in leads and not is_longer:
                 spans.append(Span(self._words[place].start, end))
         return spans
 
@@ -51,6 +55,23 @@ class Descriptions:
         before = (self._words[place - 1] for place in self._runs(nouns) if place)
         return {root.name for word in before for root in find_roots(word.surface) if root.is_state}
 
+    def spelled_out(self, letters: str) -> set[str]:
+        """The names in the text of which an abbreviation is the initials: "United Nationalities Federal Council"."""
+        names = set()
+        for first in range(len(self._words)):
+            met = 0
+            for word in self._words[first : first + 2 * len(letters)]:
+                if word.surface[0].isupper():
+                    if word.surface[0] != letters[met]:
+                        break
+                    met += 1
+                elif not met:
+                    break
+                if met == len(letters):
+                    names.add(self._text[self._words[first].start : word.end])
+                    break
+        return {name for name in names if "." not in name}
+
     def _runs(self, nouns: tuple[str, ...]) -> Iterator[int]:
         for place in self._places.get(nouns[0], ()):
             if tuple(word.surface for word in self._words[place : place + len(nouns)]) == nouns:
@@ -58,22 +79,47 @@ class Descriptions:
 
 
 def split_description(name: str) -> tuple[set[str], list[tuple[str, ...]]]:
-    """The state that a description is of, and its common nouns, the longest run first; nothing of other names."""
+    """The states that a description is of, and the nouns that may stand for it, the longest run first; no nouns of
+    other names.
+
+    "Chadian former rebels" may be "former rebels" or "rebels", "Organisers of the congress" the "organisers", "ULFA
+    central executive" the "central executive", "Iraqi National Assembly" the "National Assembly".
+    """
     words = find_words(name)
+    surfaces = [word.surface for word in words]
     governing = {root.name for root in find_roots(name) if root.is_state and root.acts}
     if governing and any(word.form == "government" for word in words):
         return governing, [("government",)]  # "Government of Chad" too
-    proper = next((place for place, word in enumerate(words) if word.surface.islower()), len(words))
-    tail = tuple(word.surface for word in words[proper:])
-    states = {root.name for root in find_roots(name[: words[proper].start]) if root.is_state} if tail else set()
-    if not states or not all(map(str.islower, tail)):
-        return set(), []
-    return states, [tail[place:] for place in range(max(0, len(tail) - _MAX_TAIL), len(tail))]
+    whose = next((place for place, word in enumerate(words) if place and word.form in _BEFORE_WHOSE), 0)
+    if whose:
+        head = (surfaces[0].lower(), *surfaces[1:whose])
+        is_common = all(map(str.islower, head)) and (len(head) > 1 or head[0].endswith("s"))  # no "Army of Islam"
+        return _states_in(name[words[whose].end :]), [head] if is_common else []
+    common = next((place for place, one in enumerate(surfaces) if one.islower()), len(words))
+    if common < len(words):
+        states, tail = _states_in(name[: words[common].start]), tuple(surfaces[common:])
+        if not common or not all(map(str.islower, tail)):
+            return set(), []
+        shortest = 1 if states else max(2, len(tail))
+        return states, [tail[-count:] for count in range(min(_MAX_TAIL, len(tail)), shortest - 1, -1)]
+    lead = max((count for count in range(1, len(words)) if is_state(words[:count])), default=int(name[:2].isupper()))
+    if lead and len(words) - lead > 1:
+        return _states_in(name[: words[lead].start]), [tuple(surfaces[lead:])]
+    return set(), []
 
 
-def without_capital(name: str) -> Iterator[str]:
-    """A description without the capital that it begins with: "former detainees", "mediators"."""
+def _states_in(name: str) -> set[str]:
+    return {root.name for root in find_roots(name) if root.is_state}
+
+
+def other_wordings(name: str) -> Iterator[str]:
+    """A description without the capital that it begins with: "former detainees", "mediators"; a name the other way
+    round: "General Staff of the Free Syrian Army" for "Free Syrian Army General Staff".
+    """
     words = find_words(name)
     is_common = words[1].surface.islower() if len(words) > 1 else words and words[0].form.endswith("s")
     if is_common and not is_state(words[:1]) and not words[0].surface.isupper():
         yield name[0].lower() + name[1:]
+    for word in words[1:] if all(word.surface[0].isupper() for word in words) else ():
+        whole, part = name[: word.start].rstrip(), name[word.start :]
+        yield from (f"{part} of the {whole}", f"{part} of {whole}")

@@ -80,6 +80,7 @@ _PLACE_AFTER = frozenset(
 _ALSO_WORDS = frozenset("is who us it".split())
 _GAP = re.compile(r"(?:['’`´][sS]?)?\.?[ \t\u00a0\u202f]{0,2}(?:\n[ \t]*)?[\-‐‑–/&]?[ \t]{0,2}")
 _DATELINE = re.compile(r"\s*(?:\(|/|--|[—–:-]\s)")
+_POSSESSED = re.compile(r"['’]s?\s+[a-z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +238,8 @@ class _Context:
     def _is_mere_place(self, position: int, end: int) -> bool:
         """Whether a seat of government is only where something happens, or part of another name."""
         words = self.words
+        if self._possesses(end):
+            return False
         if position and words[position - 1].form in _PLACE_BEFORE and self.joined(position - 1):
             return True
         if position > 2 and words[position - 1].form in ("and", "or") and words[position - 3].form in _PLACE_BEFORE:
@@ -247,6 +250,10 @@ class _Context:
         if not line.strip() and is_dateline:
             return True
         return position + 1 < len(words) and self.joined(position) and self._is_qualifier(position + 1, end)
+
+    def _possesses(self, end: int) -> bool:
+        """Whether a seat of government has what follows: "in Moscow's view", but not "in Moscow's Red Square"."""
+        return _POSSESSED.match(self.text, end) is not None
 
     def _is_qualifier(self, following: int, end: int) -> bool:
         word = self.words[following]

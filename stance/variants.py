@@ -145,6 +145,7 @@ def _governments(rows: Iterable[dict[str, list[str]]]) -> Iterator[str]:
         for noun in ("government", "authorities"):
             yield from (f"{one} {noun}" for one in (*row["names"], *row["adjectives"]))
             yield from (f"{noun} of {one}" for one in row["names"])
+        yield from (f"government in {one}" for one in row["names"])
 
 
 def _rows_of(name: str) -> list[dict[str, list[str]]]:

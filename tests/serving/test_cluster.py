@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -33,19 +33,30 @@ while sys.stdin.readline() == "kill\\n":
 cluster.shutdown()
 """
 
+Nodes = tuple[str, subprocess.Popen[str]]
+
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None, reason="Ray is not installed: pip install '.[ray]'"
 )
 
 
-@contextmanager
-def two_nodes(**environment: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+@pytest.fixture(scope="module")
+def code(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Where nodes and drivers find the package, and the documents of :data:`DOCUMENTS`."""
+    folder = tmp_path_factory.mktemp("code")
+    (folder / "deadly.py").write_text(DOCUMENTS)
+    return os.pathsep.join([str(ROOT), str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
+@pytest.fixture(scope="module")
+def nodes(code: str) -> Iterator[Nodes]:
+    """The address of a cluster of two nodes, and the process that holds it."""
     process = subprocess.Popen(
         [sys.executable, "-c", CLUSTER],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0", **environment},
+        env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": code},
         cwd="/",
         text=True,
     )
@@ -136,17 +147,14 @@ class Telling(Line):
 
 
 @pytest.mark.slow
-def test_a_document_that_kills_its_actor_is_a_row(tiny_bundle: Path, tmp_path: Path) -> None:
-    (tmp_path / "deadly.py").write_text(DOCUMENTS)
-    path = os.pathsep.join([str(ROOT), str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
-    with two_nodes(PYTHONPATH=path) as (address, _):
-        done = subprocess.run(
-            [sys.executable, "-c", DEADLY, address, str(tiny_bundle)],
-            env={**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "4"},
-            capture_output=True,
-            text=True,
-            timeout=400,
-        )
+def test_a_document_that_kills_its_actor_is_a_row(tiny_bundle: Path, nodes: Nodes, code: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", DEADLY, nodes[0], str(tiny_bundle)],
+        env={**os.environ, "PYTHONPATH": code, "OPENBLAS_NUM_THREADS": "4"},
+        capture_output=True,
+        text=True,
+        timeout=400,
+    )
     assert done.returncode == 0, done.stderr
     # Ray tells of actors that died on the same stream.
     rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
@@ -159,30 +167,30 @@ def test_a_document_that_kills_its_actor_is_a_row(tiny_bundle: Path, tmp_path: P
 
 
 @pytest.mark.slow
-def test_the_rows_are_those_of_the_local_engine(tiny_bundle: Path, tmp_path: Path) -> None:
+def test_the_rows_are_those_of_the_local_engine(tiny_bundle: Path, nodes: Nodes, tmp_path: Path) -> None:
     source = write(tmp_path / "in.jsonl", 200)
     finish(start(tiny_bundle, source, tmp_path / "local.jsonl"))
-    with two_nodes() as (address, _):
-        ray = ("--engine", "ray", "--address", address)
-        told = finish(start(tiny_bundle, source, tmp_path / "never.jsonl", *ray, "--workers", 3), code=1)
-        assert "room for 2 worker(s)" in told
-        assert not Parts(tmp_path / "never.jsonl").folder.exists()
-        assert "201 documents, 1 with an error" in finish(start(tiny_bundle, source, tmp_path / "ray.jsonl", *ray))
+    ray = ("--engine", "ray", "--address", nodes[0])
+    told = finish(start(tiny_bundle, source, tmp_path / "never.jsonl", *ray, "--workers", 3), code=1)
+    assert "room for 2 worker(s)" in told
+    assert not Parts(tmp_path / "never.jsonl").folder.exists()
+    assert "201 documents, 1 with an error" in finish(start(tiny_bundle, source, tmp_path / "ray.jsonl", *ray))
     assert (tmp_path / "ray.jsonl").read_bytes() == (tmp_path / "local.jsonl").read_bytes()
 
 
 @pytest.mark.slow
-def test_a_node_that_is_killed_costs_no_rows(tiny_bundle: Path, tmp_path: Path) -> None:
-    source, out = write(tmp_path / "in.jsonl", 6000), tmp_path / "ray.jsonl"
+def test_a_node_that_is_killed_costs_no_rows(tiny_bundle: Path, nodes: Nodes, tmp_path: Path) -> None:
+    """The last of those that share the nodes: one is left."""
+    source, out = write(tmp_path / "in.jsonl", 3000), tmp_path / "ray.jsonl"
     finish(start(tiny_bundle, source, tmp_path / "local.jsonl"))
-    with two_nodes() as (address, cluster):
-        process = start(tiny_bundle, source, out, "--engine", "ray", "--address", address)
-        folder = Parts(out).folder
-        while process.poll() is None and len(list(folder.glob("*-*.jsonl"))) < 2:
-            time.sleep(0.02)
-        assert process.poll() is None, "it ended before the node was killed"
-        assert cluster.stdin is not None
-        cluster.stdin.write("kill\n")
-        cluster.stdin.flush()
-        finish(process)
+    address, cluster = nodes
+    process = start(tiny_bundle, source, out, "--engine", "ray", "--address", address)
+    folder = Parts(out).folder
+    while process.poll() is None and len(list(folder.glob("*-*.jsonl"))) < 2:
+        time.sleep(0.02)
+    assert process.poll() is None, "it ended before the node was killed"
+    assert cluster.stdin is not None
+    cluster.stdin.write("kill\n")
+    cluster.stdin.flush()
+    finish(process)
     assert out.read_bytes() == (tmp_path / "local.jsonl").read_bytes()

@@ -71,6 +71,11 @@ def test_a_capital_is_the_government_only_where_it_acts(lexicon: Lexicon) -> Non
     assert found(text, lexicon) == {"Turkey": ["Ankara"], "Russia": ["Moscow"]}
 
 
+def test_a_capital_is_the_government_whose_view_is_told(lexicon: Lexicon) -> None:
+    assert found("In Moscow's view they need Ankara.", lexicon) == {"Turkey": ["Ankara"], "Russia": ["Moscow"]}
+    assert found("They met in Moscow's Metropol Hotel.", lexicon) == {}
+
+
 def test_an_abbreviation_needs_its_capitals(lexicon: Lexicon) -> None:
     assert "United States" not in found("They told us who is who.", lexicon)
     assert found("The US left.", lexicon) == {"United States": ["US"]}
@@ -218,6 +223,18 @@ def test_common_nouns_are_actors_or_mean_the_one_that_is_named(lexicon: Lexicon)
         ("Guinean government", "The government of Guinea-Bissau and the Equatorial Guinea government left.", []),
         ("Democratic party", "The party came.", []),
         ("May", "They may come.", []),
+        ("Syrian government", "The government in Syria agreed.", ["government in Syria"]),
+        ("Organisers of the congress", "The organisers wrote to them.", ["organisers"]),
+        ("Self-administration of the north-east", "The self-administration agreed.", ["self-administration"]),
+        ("Army of Islam", "The army agreed.", []),
+        ("ULFA central executive", "The central executive agreed.", ["central executive"]),
+        ("Russian Foreign Ministry", "Its Foreign Ministry agreed.", ["Foreign Ministry"]),
+        ("Iraqi National Assembly", "The Turkish National Assembly agreed.", []),
+        ("Delta Army General Staff", "The General Staff of the Delta Army left.", ["General Staff of the Delta Army"]),
+        ("UNFC", "The United Nationalities Federal Council left.", ["United Nationalities Federal Council"]),
+        ("UNFC", "The United Nations left. Fox Council stayed.", []),
+        ("National Delta Front", "The NDF agreed.", ["NDF"]),
+        ("National Delta Front", "The Northern Drivers' Federation (NDF) agreed.", []),
     ],
 )
 def test_an_actor_asked_for_by_name_is_found_in_other_words(
