@@ -46,7 +46,7 @@ OUTCOMES = {
     29: {"none", "conditional", "boycott", "support"},
 }
 
-#: What the examples of cases settled under a rule (codebook 1.4 to 1.7) show: every actor's label, in the order of the record.
+#: What the examples of cases settled under a rule (codebook 1.4 to 1.8) show: every actor's label, in the order of the record.
 CASES = {
     "rule-05-3": "ssn",
     "rule-08-3": "csc",
@@ -54,6 +54,7 @@ CASES = {
     "rule-10-3": "nncc",
     "rule-10-4": "ccn",
     "rule-10-5": "cn",
+    "rule-11-3": "b",
     "rule-13-3": "sc",
     "rule-16-3": "ssn",
     "rule-16-4": "bns",
@@ -62,7 +63,9 @@ CASES = {
     "rule-17-4": "bcn",
     "rule-17-5": "bn",
     "rule-18-3": "sssn",
+    "rule-18-4": "bc",
     "rule-19-3": "bbs",
+    "rule-20-3": "cnss",
     "rule-21-3": "cssb",
     "rule-21-4": "csb",
     "rule-24-3": "nss",
@@ -79,6 +82,7 @@ CASES = {
     "rule-28-3": "sbnb",
     "rule-28-4": "sbn",
     "rule-28-5": "sn",
+    "rule-28-6": "bnss",
     "rule-29-3": "cbn",
     "rule-29-4": "ss",
     "rule-29-5": "cnns",
