@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from stance.names import MAX_NAME_WORDS
 from stance.schema import Span
 from stance.text import Word, find_words
 from stance.variants import find_roots, is_state
@@ -120,6 +121,7 @@ def other_wordings(name: str) -> Iterator[str]:
     is_common = words[1].surface.islower() if len(words) > 1 else words and words[0].form.endswith("s")
     if is_common and not is_state(words[:1]) and not words[0].surface.isupper():
         yield name[0].lower() + name[1:]
-    for word in words[1:] if all(word.surface[0].isupper() for word in words) else ():
+    is_name = len(words) <= MAX_NAME_WORDS and all(word.surface[0].isupper() for word in words)
+    for word in words[1:] if is_name else ():
         whole, part = name[: word.start].rstrip(), name[word.start :]
         yield from (f"{part} of the {whole}", f"{part} of {whole}")

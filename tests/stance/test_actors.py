@@ -73,7 +73,8 @@ def test_a_capital_is_the_government_only_where_it_acts(lexicon: Lexicon) -> Non
 
 def test_a_capital_is_the_government_whose_view_is_told(lexicon: Lexicon) -> None:
     assert found("In Moscow's view they need Ankara.", lexicon) == {"Turkey": ["Ankara"], "Russia": ["Moscow"]}
-    assert found("They met in Moscow's Metropol Hotel.", lexicon) == {}
+    for place in ("Metropol Hotel", "suburbs", "old town", "north-eastern suburbs"):
+        assert found(f"They met in Moscow's {place}.", lexicon) == {}
 
 
 def test_an_abbreviation_needs_its_capitals(lexicon: Lexicon) -> None:
