@@ -87,7 +87,7 @@ def start(bundle: Path, *args: object) -> subprocess.Popen[str]:
 
 def finish(process: subprocess.Popen[str], code: int = 0) -> str:
     try:
-        _, told = process.communicate(timeout=240)
+        _, told = process.communicate(timeout=480)
     finally:
         process.kill()
     assert process.returncode == code, told
@@ -153,7 +153,7 @@ def test_a_document_that_kills_its_actor_is_a_row(tiny_bundle: Path, nodes: Node
         env={**os.environ, "PYTHONPATH": code, "OPENBLAS_NUM_THREADS": "4"},
         capture_output=True,
         text=True,
-        timeout=400,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr
     # Ray tells of actors that died on the same stream.

@@ -121,7 +121,7 @@ def test_killed_in_the_middle_it_leaves_no_bundle(small_corpus: Path, tiny_backb
     full = [*args, "--name", "mine", "--epochs", 400]
     running = subprocess.Popen(command("run", *full), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while not list(seed.glob("checkpoints/checkpoint-*/trainer_state.json")) and time.monotonic() < deadline:
             time.sleep(0.2)
         os.kill(running.pid, signal.SIGKILL)
