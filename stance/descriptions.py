@@ -56,23 +56,6 @@ class Descriptions:
         before = (self._words[place - 1] for place in self._runs(nouns) if place)
         return {root.name for word in before for root in find_roots(word.surface) if root.is_state}
 
-    def spelled_out(self, letters: str) -> set[str]:
-        """The names in the text of which an abbreviation is the initials: "United Nationalities Federal Council"."""
-        names = set()
-        for first in range(len(self._words)):
-            met = 0
-            for word in self._words[first : first + 2 * len(letters)]:
-                if word.surface[0].isupper():
-                    if word.surface[0] != letters[met]:
-                        break
-                    met += 1
-                elif not met:
-                    break
-                if met == len(letters):
-                    names.add(self._text[self._words[first].start : word.end])
-                    break
-        return {name for name in names if "." not in name}
-
     def _runs(self, nouns: tuple[str, ...]) -> Iterator[int]:
         for place in self._places.get(nouns[0], ()):
             if tuple(word.surface for word in self._words[place : place + len(nouns)]) == nouns:

@@ -201,19 +201,11 @@ class Finder:
         claims = Counter(tail for name in asked.values() for tail in split_description(name)[1])
         for number in numbers:
             name = self._actors[number].name
-            for other in (*governments(name), *other_wordings(name), *self._abbreviated(name, descriptions)):
+            for other in (*governments(name), *other_wordings(name)):
                 self.learn(other, number)
             own, tails = split_description(name)
             free = (tail for tail in tails if claims[tail] == 1 and descriptions.states_before(tail) <= own)
             self._described[number] += next(filter(None, map(descriptions.find, free)), [])
-
-    def _abbreviated(self, name: str, descriptions: Descriptions) -> Iterator[str]:
-        """The initials of a name, if nobody else goes by them; or the names of which it is the initials."""
-        letters = initials(name)
-        if len(letters) > 2 and not self._index.owners(letters) and f"({letters})" not in self._text:
-            yield letters
-        if len(name) > 2 and name.isalpha() and name.isupper():
-            yield from descriptions.spelled_out(name)
 
     def result(self, *, allow_bare_surnames: bool = False) -> list[Mentioned]:
         """Every actor with its mentions.
