@@ -1,4 +1,4 @@
-"""Actors that a text calls by common nouns: "the government", "the army", "former detainees"."""
+"""Actors that a text calls by a part of their name: "the government", "former detainees", "the National Assembly"."""
 
 from __future__ import annotations
 
@@ -13,20 +13,25 @@ from stance.variants import find_roots, is_state
 #: Words behind a common noun that make it one of a longer description: "the government forces", "the army of Chad".
 _LONGER = frozenset(
     """
-    of in for forces troops army groups parties party leader leaders soldiers official officials figures controlled
+    of in inside from at within for forces troops army groups parties party
+    leader leaders soldiers official officials figures controlled
     held backed source sources members delegates minister ministers fighters movement coalition bloc umbrella chief
     """.split()
 )
-#: What stands before a description; the last two only before a name: "its Foreign Ministry".
-_LEADS = ("the", "its", "their")
 #: Words behind which a description tells whose or where it is: "organisers of the congress".
 _BEFORE_WHOSE = frozenset("of in inside from at within".split())
+#: Roles that a process has but once; "the members" and "the leaders" may be anybody's.
+_ROLES = frozenset("organisers organizers hosts sponsors guarantors mediators facilitators".split())
+#: What a state or an organisation has one of, unlike "the Red Cross" of a country.
+_ORGANS = frozenset(
+    "assembly bureau cabinet command commission committee congress council parliament ministry staff".split()
+)
 #: Of a description no more nouns than these are looked for.
 _MAX_TAIL = 3
 
 
 class Descriptions:
-    """The common nouns of one text, and where they stand for an actor."""
+    """The words of one text, and where some of them stand for an actor."""
 
     def __init__(self, text: str, words: Sequence[Word]) -> None:
         self._text = text
@@ -37,7 +42,6 @@ class Descriptions:
 
     def find(self, nouns: tuple[str, ...]) -> list[Span]:
         """Where the text has these nouns in a row behind "the", and not as part of a longer description."""
-        leads = _LEADS[: 1 if nouns[0].islower() else None]
         spans = []
         for place in self._runs(nouns):
             end = self._words[place + len(nouns) - 1].end
@@ -47,7 +51,7 @@ class Descriptions:
                 and following[0].start == end + 1
                 and (following[0].form in _LONGER or following[0].surface[0].isupper())
             )
-            if place and self._words[place - 1].form in leads and not is_longer:
+            if place and self._words[place - 1].form == "the" and not is_longer:
                 spans.append(Span(self._words[place].start, end))
         return spans
 
@@ -77,7 +81,7 @@ def split_description(name: str) -> tuple[set[str], list[tuple[str, ...]]]:
     whose = next((place for place, word in enumerate(words) if place and word.form in _BEFORE_WHOSE), 0)
     if whose:
         head = (surfaces[0].lower(), *surfaces[1:whose])
-        is_common = all(map(str.islower, head)) and (len(head) > 1 or head[0].endswith("s"))  # no "Army of Islam"
+        is_common = all(map(str.islower, head)) and (len(head) > 1 or head[0] in _ROLES)  # no "Army of Islam"
         return _states_in(name[words[whose].end :]), [head] if is_common else []
     common = next((place for place, one in enumerate(surfaces) if one.islower()), len(words))
     if common < len(words):
@@ -86,8 +90,9 @@ def split_description(name: str) -> tuple[set[str], list[tuple[str, ...]]]:
             return set(), []
         shortest = 1 if states else max(2, len(tail))
         return states, [tail[-count:] for count in range(min(_MAX_TAIL, len(tail)), shortest - 1, -1)]
-    lead = max((count for count in range(1, len(words)) if is_state(words[:count])), default=int(name[:2].isupper()))
-    if lead and len(words) - lead > 1:
+    is_abbreviation = bool(words) and len(surfaces[0]) > 1 and surfaces[0].isupper()
+    lead = max((count for count in range(1, len(words)) if is_state(words[:count])), default=int(is_abbreviation))
+    if lead and len(words) - lead > 1 and words[-1].form in _ORGANS:
         return _states_in(name[: words[lead].start]), [tuple(surfaces[lead:])]
     return set(), []
 
@@ -105,6 +110,6 @@ def other_wordings(name: str) -> Iterator[str]:
     if is_common and not is_state(words[:1]) and not words[0].surface.isupper():
         yield name[0].lower() + name[1:]
     is_name = len(words) <= MAX_NAME_WORDS and all(word.surface[0].isupper() for word in words)
-    for word in words[1:] if is_name else ():
+    for word in words[2:] if is_name else ():
         whole, part = name[: word.start].rstrip(), name[word.start :]
         yield from (f"{part} of the {whole}", f"{part} of {whole}")

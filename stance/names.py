@@ -80,12 +80,11 @@ _PLACE_AFTER = frozenset(
 _ALSO_WORDS = frozenset("is who us it".split())
 _GAP = re.compile(r"(?:['’`´][sS]?)?\.?[ \t\u00a0\u202f]{0,2}(?:\n[ \t]*)?[\-‐‑–/&]?[ \t]{0,2}")
 _DATELINE = re.compile(r"\s*(?:\(|/|--|[—–:-]\s)")
-#: What a government has ("in Moscow's view"), not a town ("in Moscow's eastern suburbs", "in Moscow's Red Square").
-_OF_A_TOWN = (
-    r"(?:suburb|street|airport|outskirt|cent(?:re|er)\b|countryside|district|hotel|square|neighbou?rhood|quarter"
-    r"|metro|town|station|universit|mosque|church|market|school|hospital|prison|park|museum|theat)"
+#: What a government has, and no town: "in Moscow's view".
+_POSSESSED = re.compile(
+    r"(?:['’]s|(?<=s)['’])\s+(?:views?|eyes|opinion|favou?r|interests?|name|behalf|position|support|terms|objections?"
+    r"|request|invitation|proposals?|delegat(?:ion|es)|allies|envoys?)\b"
 )
-_POSSESSED = re.compile(rf"['’]s?\s+(?!(?:[\w-]+\s+){{0,2}}{_OF_A_TOWN})[a-z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +256,7 @@ class _Context:
         return position + 1 < len(words) and self.joined(position) and self._is_qualifier(position + 1, end)
 
     def _possesses(self, end: int) -> bool:
-        """Whether a seat of government has what follows as a government does."""
+        """Whether what follows is a seat of government's, and what only a government has."""
         return _POSSESSED.match(self.text, end) is not None
 
     def _is_qualifier(self, following: int, end: int) -> bool:
