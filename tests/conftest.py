@@ -6,13 +6,25 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from training.corpus import Located
 
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "true")
 
 ROOT = Path(__file__).resolve().parent.parent
 CORPUS = ROOT / "data" / "corpus"
+
+
+@pytest.fixture(scope="session")
+def whole_corpus() -> list[Located]:
+    """All records that are trained on, found sound as they were read; seconds to load, so once."""
+    from training.corpus import load_corpus
+
+    return load_corpus()
 
 
 @pytest.fixture(scope="session")

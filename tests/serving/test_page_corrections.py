@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from training.corpus import _PRONOUNS, CORPUS, Located, load_corpus
+from training.corpus import _PRONOUNS, Located, load_corpus
 from training.data import load_data
 
 TEXT = (
@@ -56,7 +56,7 @@ def download(page: Page, folder: Path) -> Path:
     return path
 
 
-def test_corrections_are_accepted_as_extra_records(page: Page, tmp_path: Path) -> None:
+def test_corrections_are_accepted_as_extra_records(page: Page, small_corpus: Path, tmp_path: Path) -> None:
     correct(page, "Higher Negotiations Committee", "boycott", evidence="would stay away")
     correct(page, "Iran", "this is no actor")
     correct(page, "Turkey", "none")
@@ -80,7 +80,7 @@ def test_corrections_are_accepted_as_extra_records(page: Page, tmp_path: Path) -
         "Delta Group": ("conditional", ("A group called",), ("wants prisoners freed first",)),
     }
     assert "Iran" not in {one.actor for one in record.actors}
-    loaded = load_data([CORPUS, path])
+    loaded = load_data([small_corpus, path])
     assert record in [one.record for one in loaded.splits["train"]]
     assert loaded.names.resolve(record.process).key == "sochi"
 

@@ -7,7 +7,7 @@ import pytest
 
 from stance.errors import CorpusError
 from training.agreement import measure_agreement
-from training.corpus import GOLD, load_corpus
+from training.corpus import GOLD, Located, load_corpus
 from training.splits import split_faults
 
 
@@ -32,7 +32,7 @@ def test_without_readings_there_is_nothing_to_measure(write_records: Callable[..
         measure_agreement(load_corpus([write_records({})]))
 
 
-def test_the_gold_set_is_sound_apart_from_training_and_read_alike() -> None:
+def test_the_gold_set_is_sound_apart_from_training_and_read_alike(whole_corpus: list[Located]) -> None:
     gold = load_corpus([GOLD])
     measured = measure_agreement(gold)
     assert measured.kappa >= 0.85
@@ -40,4 +40,4 @@ def test_the_gold_set_is_sound_apart_from_training_and_read_alike() -> None:
     events = {split: {one.record.event for one in gold if one.record.split == split} for split in ("dev", "test")}
     assert not events["dev"] & events["test"]
     assert {one.record.split for one in gold} == {"dev", "test"}
-    assert split_faults([*gold, *load_corpus()]) == []
+    assert split_faults([*gold, *whole_corpus]) == []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from training.corpus import DATA, Located, Record, check_records, load_corpus
+from training.corpus import DATA, Located, Record, check_records
 
 EXAMPLES = [json.loads(line) for line in (DATA / "codebook_examples.jsonl").read_text(encoding="utf-8").splitlines()]
 
@@ -135,16 +135,16 @@ def test_the_codebook_has_just_these_rules() -> None:
     assert list(map(int, numbers)) == list(OUTCOMES)
 
 
-def test_no_example_is_trained_on() -> None:
-    texts = {one.record.text for one in load_corpus()}
+def test_no_example_is_trained_on(whole_corpus: list[Located]) -> None:
+    texts = {one.record.text for one in whole_corpus}
     assert not texts & {example["text"] for example in EXAMPLES}
 
 
-def test_tags_and_labels_go_together() -> None:
+def test_tags_and_labels_go_together(whole_corpus: list[Located]) -> None:
     """Rules 3 and 14 as they bind the corpus: what is tagged as open is conditional somewhere, and an adjective is no actor."""
     passages: dict[str, set[str]] = {}
     open_conditions = set()
-    for one in load_corpus():
+    for one in whole_corpus:
         passages.setdefault(one.record.passage, set()).update(actor.label for actor in one.record.actors)
         passages[one.record.passage] |= {actor.label2 for actor in one.record.actors if actor.label2}
         if "open_condition" in one.record.tags:

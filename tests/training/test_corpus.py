@@ -9,7 +9,7 @@ import pytest
 
 from stance.errors import CorpusError
 from stance.schema import Process
-from training.corpus import ProcessNames, check_records, load_corpus
+from training.corpus import Located, ProcessNames, check_records, load_corpus
 
 Write = Callable[..., Path]
 
@@ -91,8 +91,8 @@ def test_a_path_that_is_not_there(tmp_path: Path) -> None:
         load_corpus([tmp_path])
 
 
-def test_the_corpus_is_sound_and_large_enough() -> None:
-    located = load_corpus()
+def test_the_corpus_is_sound_and_large_enough(whole_corpus: list[Located]) -> None:
+    located = whole_corpus
     assert not check_records(located)
     assert len({one.record.text for one in located}) >= 1_428
     assert sum(len(one.record.actors) for one in located) >= 9_164
@@ -113,12 +113,12 @@ def test_every_line_is_canonical_json() -> None:
             assert line == json.dumps(json.loads(line), ensure_ascii=False), path
 
 
-def test_datasets_loads_the_corpus(tmp_path: Path) -> None:
+def test_datasets_loads_the_corpus(whole_corpus: list[Located], tmp_path: Path) -> None:
     import datasets
 
     from training.corpus import CORPUS
 
     files = [str(path) for path in sorted(CORPUS.glob("*.jsonl"))]
     loaded = datasets.load_dataset("json", data_files=files, split="train", cache_dir=str(tmp_path))
-    assert loaded.num_rows == len(load_corpus())
+    assert loaded.num_rows == len(whole_corpus)
     assert {"id", "process", "text", "actors", "split"} <= set(loaded.column_names)

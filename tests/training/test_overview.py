@@ -191,6 +191,6 @@ def test_the_page_draws_plots_with_ids_of_their_own(measured: Overview) -> None:
     assert "#010203" not in page
 
 
-def test_no_opening_of_the_corpus_is_a_frame() -> None:
-    texts = sorted({one.record.text for one in load_corpus()})
+def test_no_opening_of_the_corpus_is_a_frame(whole_corpus: list[Located]) -> None:
+    texts = sorted({one.record.text for one in whole_corpus})
     assert find_openings(texts, range(len(texts))) == []

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from training.corpus import load_corpus
+from training.corpus import Located, load_corpus
 from training.splits import assign_splits, near_duplicates, split_faults, write_splits
 
 TEXT = (
@@ -13,8 +13,8 @@ TEXT = (
 )
 
 
-def test_every_passage_of_the_corpus_has_a_split_and_no_near_duplicate_crosses() -> None:
-    assert split_faults(load_corpus()) == []
+def test_every_passage_of_the_corpus_has_a_split_and_no_near_duplicate_crosses(whole_corpus: list[Located]) -> None:
+    assert split_faults(whole_corpus) == []
 
 
 def test_near_duplicates_are_found() -> None:
@@ -50,7 +50,6 @@ def test_a_near_duplicate_across_splits_is_told(write_records: Callable[..., Pat
 
 
 @pytest.mark.parametrize("split", ["dev", "test"])
-def test_held_out_parts_are_large_enough(split: str) -> None:
-    located = load_corpus()
-    share = sum(one.record.split == split for one in located) / len(located)
+def test_held_out_parts_are_large_enough(whole_corpus: list[Located], split: str) -> None:
+    share = sum(one.record.split == split for one in whole_corpus) / len(whole_corpus)
     assert 0.05 < share < 0.12
