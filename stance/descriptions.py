@@ -28,6 +28,11 @@ _ORGANS = frozenset(
 )
 #: Of a description no more nouns than these are looked for.
 _MAX_TAIL = 3
+#: Words of a state's adjective at most: "Papua New Guinean".
+_MAX_STATE = 3
+
+Forms = tuple[str, ...]
+Split = tuple[set[str], list[Forms]]
 
 
 class Descriptions:
@@ -40,7 +45,7 @@ class Descriptions:
         for place, word in enumerate(words):
             self._places[word.surface].append(place)
 
-    def find(self, nouns: tuple[str, ...]) -> list[Span]:
+    def find(self, nouns: Forms) -> list[Span]:
         """Where the text has these nouns in a row behind "the", and not as part of a longer description."""
         spans = []
         for place in self._runs(nouns):
@@ -55,18 +60,23 @@ class Descriptions:
                 spans.append(Span(self._words[place].start, end))
         return spans
 
-    def states_before(self, nouns: tuple[str, ...]) -> set[str]:
-        """The states whose these nouns are by the word before them: "the Chadian army"."""
-        before = (self._words[place - 1] for place in self._runs(nouns) if place)
-        return {root.name for word in before for root in find_roots(word.surface) if root.is_state}
+    def states_before(self, nouns: Forms) -> set[str]:
+        """The states whose these nouns are by the words before them: "the South Sudanese army"."""
+        return set().union(*map(self._state_before, self._runs(nouns)))
 
-    def _runs(self, nouns: tuple[str, ...]) -> Iterator[int]:
+    def _state_before(self, place: int) -> set[str]:
+        for first in range(max(0, place - _MAX_STATE), place):
+            if is_state(self._words[first:place]):
+                return _states_in(self._text[self._words[first].start : self._words[place - 1].end])
+        return set()
+
+    def _runs(self, nouns: Forms) -> Iterator[int]:
         for place in self._places.get(nouns[0], ()):
             if tuple(word.surface for word in self._words[place : place + len(nouns)]) == nouns:
                 yield place
 
 
-def split_description(name: str) -> tuple[set[str], list[tuple[str, ...]]]:
+def split_description(name: str) -> tuple[set[str], list[Forms]]:
     """The states that a description is of, and the nouns that may stand for it, the longest run first; no nouns of
     other names.
 
@@ -74,27 +84,45 @@ def split_description(name: str) -> tuple[set[str], list[tuple[str, ...]]]:
     central executive" the "central executive", "Iraqi National Assembly" the "National Assembly".
     """
     words = find_words(name)
-    surfaces = [word.surface for word in words]
-    governing = {root.name for root in find_roots(name) if root.is_state and root.acts}
-    if governing and any(word.form == "government" for word in words):
-        return governing, [("government",)]  # "Government of Chad" too
-    whose = next((place for place, word in enumerate(words) if place and word.form in _BEFORE_WHOSE), 0)
-    if whose:
-        head = (surfaces[0].lower(), *surfaces[1:whose])
-        is_common = all(map(str.islower, head)) and (len(head) > 1 or head[0] in _ROLES)  # no "Army of Islam"
-        return _states_in(name[words[whose].end :]), [head] if is_common else []
-    common = next((place for place, one in enumerate(surfaces) if one.islower()), len(words))
-    if common < len(words):
-        states, tail = _states_in(name[: words[common].start]), tuple(surfaces[common:])
-        if not common or not all(map(str.islower, tail)):
-            return set(), []
-        shortest = 1 if states else max(2, len(tail))
-        return states, [tail[-count:] for count in range(min(_MAX_TAIL, len(tail)), shortest - 1, -1)]
-    is_abbreviation = bool(words) and len(surfaces[0]) > 1 and surfaces[0].isupper()
+    kinds = (_split_government, _split_whose, _split_common, _split_organ)
+    return next(filter(None, (split(name, words) for split in kinds)), (set(), []))
+
+
+def _split_government(name: str, words: Sequence[Word]) -> Split | None:
+    """A state's government, either way round."""
+    states = {root.name for root in find_roots(name) if root.is_state and root.acts}
+    return (states, [("government",)]) if states and any(word.form == "government" for word in words) else None
+
+
+def _split_whose(name: str, words: Sequence[Word]) -> Split | None:
+    """Nouns and whose or where they are; but no "Army of Islam"."""
+    whose = next((place for place, word in enumerate(words) if place and word.form in _BEFORE_WHOSE), None)
+    if whose is None:
+        return None
+    head = (words[0].surface.lower(), *(word.surface for word in words[1:whose]))
+    is_common = all(map(str.islower, head)) and (len(head) > 1 or head[0] in _ROLES)
+    return _states_in(name[words[whose].end :]), [head] if is_common else []
+
+
+def _split_common(name: str, words: Sequence[Word]) -> Split | None:
+    """A name or an adjective, and common nouns behind it."""
+    common = next((place for place, word in enumerate(words) if word.surface.islower()), None)
+    if common is None:
+        return None
+    states, tail = _states_in(name[: words[common].start]), tuple(word.surface for word in words[common:])
+    if not common or not all(map(str.islower, tail)):
+        return set(), []
+    shortest = 1 if states else max(2, len(tail))
+    return states, [tail[-count:] for count in range(min(_MAX_TAIL, len(tail)), shortest - 1, -1)]
+
+
+def _split_organ(name: str, words: Sequence[Word]) -> Split | None:
+    """A state or an abbreviation, and the organ of which it has one."""
+    is_abbreviation = bool(words) and len(words[0].surface) > 1 and words[0].surface.isupper()
     lead = max((count for count in range(1, len(words)) if is_state(words[:count])), default=int(is_abbreviation))
-    if lead and len(words) - lead > 1 and words[-1].form in _ORGANS:
-        return _states_in(name[: words[lead].start]), [tuple(surfaces[lead:])]
-    return set(), []
+    if not lead or len(words) - lead < 2 or words[-1].form not in _ORGANS:
+        return None
+    return _states_in(name[: words[lead].start]), [tuple(word.surface for word in words[lead:])]
 
 
 def _states_in(name: str) -> set[str]:

@@ -220,6 +220,8 @@ def test_common_nouns_are_actors_or_mean_the_one_that_is_named(lexicon: Lexicon)
         ("Thai junta", "Thailand's junta left. The junta came.", ["junta"]),
         ("Sudanese army", "The army officials came.", []),
         ("Sudanese army", "The Chadian army left. The army said so.", []),
+        ("Sudanese former rebels", "The South Sudanese rebels left. The rebels said so.", []),
+        ("South Sudanese former rebels", "The South Sudanese rebels left. The rebels said so.", ["rebels"]),
         ("Sudanese government", "The South Sudan government and the government of South Sudan left.", []),
         ("Guinean government", "The government of Guinea-Bissau and the Equatorial Guinea government left.", []),
         ("Democratic party", "The party came.", []),
