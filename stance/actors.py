@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
@@ -37,7 +38,8 @@ def find_given(text: str, actors: Sequence[Actor], lexicon: Lexicon) -> list[Men
     """Mentions of just these actors, one entry for each, in the order given; none found leaves an empty tuple.
 
     The lexicon lends an actor the other names that it goes by, unless another of the actors has claimed them, and
-    keeps names of others that contain an actor's name apart. Actors that are one and the same share their mentions.
+    keeps names of others that contain an actor's name apart. Actors that are one and the same share their mentions; of
+    others that claim one name it is that actor's whose first name it is, or else the first one's.
     An actor found nowhere is looked for in other words: "the government" for "Chadian government".
     """
     completed = [lexicon.complete(actor) for actor in actors]
@@ -56,11 +58,10 @@ def find_given(text: str, actors: Sequence[Actor], lexicon: Lexicon) -> list[Men
     if missing:
         finder.add_descriptions(missing)
         found = finder.result(allow_bare_surnames=True)[: len(completed)]
-    shared: dict[str, tuple[Span, ...]] = {}
+    shared: dict[str, set[Span]] = defaultdict(set)
     for one in found:
-        if one.mentions:
-            shared.setdefault(_identity(one.actor), one.mentions)
-    return [Mentioned(one.actor, one.mentions or shared.get(_identity(one.actor), ())) for one in found]
+        shared[_identity(one.actor)].update(one.mentions)
+    return [Mentioned(one.actor, tuple(sorted(shared[_identity(one.actor)]))) for one in found]
 
 
 def _identity(actor: Actor) -> str:

@@ -12,7 +12,7 @@ from stance.calibration import Calibration
 from stance.deadline import Deadline
 from stance.errors import DeadlineExceeded, DocumentError
 from stance.schema import LABELS, ActorStance, Classification, Document, Evidence, Mentioned, Notice, Process, Span
-from stance.text import find_sentences
+from stance.text import find_sentences, join_lines
 from stance.transformer import FloatArray
 
 if TYPE_CHECKING:
@@ -64,12 +64,13 @@ def classify_document(bundle: Bundle, document: Document, *, deadline: Deadline 
     _check(document)
     if deadline is not None and deadline.has_passed:
         raise DeadlineExceeded("stopped before the text was read")
-    reading = bundle.engine.read(document.text, document.process, deadline=deadline)
+    text = join_lines(document.text)
+    reading = bundle.engine.read(text, document.process, deadline=deadline)
     if document.actors is None:
-        mentioned = find_all(document.text, bundle.lexicon, reading.tagged, reading.acts)
+        mentioned = find_all(text, bundle.lexicon, reading.tagged, reading.acts)
     else:
-        mentioned = find_given(document.text, document.actors, bundle.lexicon)
-    sentences = find_sentences(document.text)
+        mentioned = find_given(text, document.actors, bundle.lexicon)
+    sentences = find_sentences(text)
     logits, shares = reading.judge(mentioned, sentences)
     stances = [
         _decide(one, logits[row], shares[row], sentences, bundle.calibration) for row, one in enumerate(mentioned)
@@ -121,8 +122,14 @@ def _evidence(shares: FloatArray, sentences: Sequence[Span]) -> tuple[Evidence, 
 def _notices(document: Document, mentioned: Sequence[Mentioned]) -> list[Notice]:
     if document.actors is None:
         return [] if mentioned else [Notice("no_actor_found", "no actor was found in the text; name them in 'actors'")]
+    if not document.actors:
+        return [Notice("no_actor_asked", "'actors' is an empty list; leave it out to have them found in the text")]
     return [
-        Notice("actor_not_found", f"the text does not name {one.actor.name!r}; add the names it goes by as 'aliases'")
+        Notice(
+            "actor_not_found",
+            f"the text does not name {one.actor.name!r}, or only by names that another actor has; add the names "
+            "it goes by as 'aliases'",
+        )
         for one in mentioned
         if not one.mentions
     ]

@@ -124,7 +124,8 @@ class Encoder:
         Raises:
             DocumentError: if the process name alone fills half a window.
         """
-        head = self._encode_process(process.name_in(text))
+        name = process.name_in(text)
+        head = self._encode_process(name, "process.name" if name == process.name else "process.aliases")
         whole = self._tokenizer.encode(_readable(text), add_special_tokens=False)
         offsets = _without_spaces(text, np.asarray(whole.offsets, dtype=np.int64).reshape(-1, 2))
         ids = np.asarray(whole.ids, dtype=np.int64)
@@ -132,14 +133,15 @@ class Encoder:
         windows = tuple(self._window(head, ids, context, first, last) for context, first, last in cuts)
         return Encoding(windows, offsets)
 
-    def _encode_process(self, name: str) -> list[int]:
+    def _encode_process(self, name: str, field: str) -> list[int]:
         ids = self._tokenizer.encode(_SURROGATE.sub("\ufffd", name), add_special_tokens=False).ids
         limit = int(self.max_length * _MAX_PROCESS_SHARE) - 2
         if len(ids) > limit:
             raise DocumentError(
-                f"the process name is {len(ids)} tokens long; at most {limit} are allowed; use a shorter name",
+                f"the process name {name[:30]!r}... is {len(ids)} tokens long; at most {limit} are allowed; "
+                "use a shorter name",
                 code="process_name_too_long",
-                field="process.name",
+                field=field,
             )
         return [self._cls, *ids, self._sep]
 

@@ -285,6 +285,8 @@ def make_index(actors: Sequence[Actor], *, base: NameIndex | None = None) -> Nam
     """An index of the actors' names; an actor's number is its place, those of ``base`` follow."""
     index = NameIndex(base, offset=len(actors))
     for number, actor in enumerate(actors):
+        index.add(actor.name, number, is_person=actor.kind == "person")
+    for number, actor in enumerate(actors):  # an alias that is another's own name is not taken
         index.add_actor(actor, number)
     return index
 

@@ -5,6 +5,7 @@ In the literature on stance, the *holder* is our actor and the *target* our proc
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -23,10 +24,17 @@ class Process:
     aliases: tuple[str, ...] = ()
 
     def name_in(self, text: str) -> str:
-        """The longest of its names that the text uses, else the canonical one: what the model is asked about."""
-        folded = text.casefold()
-        used = [name for name in (self.name, *self.aliases) if name.casefold() in folded]
+        """The longest of its names that the text uses, else the canonical one: what the model is asked about.
+
+        A name in capitals, such as "IS", is looked for as it is written, any other in any case.
+        """
+        used = [name for name in (self.name, *self.aliases) if _uses(text, name)]
         return max(used, key=len, default=self.name)
+
+
+def _uses(text: str, name: str) -> bool:
+    case = re.NOFLAG if name.isupper() else re.IGNORECASE
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, case) is not None
 
 
 @dataclass(frozen=True, slots=True)

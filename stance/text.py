@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from itertools import pairwise
 
 from stance.schema import Span
 
@@ -18,12 +19,34 @@ _SHORT = "vs etc approx dept est Co Corp Inc Ltd Jan Feb Mar Apr Jun Jul Aug Sep
 _NUMBERED = frozenset(("no", "nos", "art", "fig", "res"))
 _ABBREVIATIONS = frozenset((_TITLES + " " + _SHORT).lower().split())
 _BREAK = re.compile(r"""(?<![.!?…])[.!?…]++["'”’»)\]]*+(?=\s)|\n""")
+_FIRST_WORD = re.compile(r"\S+")
+#: Lines that go on in small letters: so many tell that all were broken to a width, of which none is wider than this.
+_FEW_BROKEN, _WIDEST = 2, 120
 _LAST_WORD = re.compile(r"([^\W\d_]+)\.$")
 _INITIALS = re.compile(r"(?:^|[\s(\"“])(?:[^\W\d_]\.)+$")
 _OPENING = re.compile(r"""\s*["'“‘«(\[]*(\S)""")
 #: Letters that transliterations use as apostrophes.
 _MODIFIERS = frozenset("ʹʻʼʽʾʿˈ")
 _WORD = re.compile(r"[^\W_]+(?:['’`´][^\W_]+)*")
+
+
+def join_lines(text: str) -> str:
+    """A text whose lines were broken to a width, as in e-mail, with a space for each such break; others as they are.
+
+    A line was broken where the next goes on with a word that found no room in it. The characters stay as many.
+    """
+    lines = text.split("\n")
+    broken = sum(after[:1].islower() and before.rstrip()[-1:].isalnum() for before, after in pairwise(lines))
+    width = max(len(line.rstrip()) for line in lines)
+    if broken < _FEW_BROKEN or width > _WIDEST:
+        return text
+    ends = (" " if _goes_on(before.rstrip(), after, width) else "\n" for before, after in pairwise(lines))
+    return "".join(map("".join, zip(lines, [*ends, ""], strict=True)))
+
+
+def _goes_on(line: str, following: str, width: int) -> bool:
+    first = _FIRST_WORD.match(following)
+    return bool(line) and first is not None and len(line) + 1 + len(first.group()) > width
 
 
 def find_sentences(text: str) -> list[Span]:

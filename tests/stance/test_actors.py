@@ -247,6 +247,19 @@ def test_an_actor_asked_for_by_name_is_found_in_other_words(
     assert given(text, lexicon, Actor(name)) == [expected]
 
 
+def test_actors_that_are_one_and_the_same_share_all_their_mentions(lexicon: Lexicon) -> None:
+    text = "The UN agreed. Turkey agreed, and so did Ankara; the United Nations had asked it to."
+    for asked in (("UN", "United Nations"), ("Turkey", "Ankara")):
+        one, other = given(text, lexicon, *map(Actor, asked))
+        assert one == other
+        assert len(one) == 2
+
+
+def test_a_name_is_rather_that_actor_s_who_has_no_other(lexicon: Lexicon) -> None:
+    asked = [Actor("Delta Group", ("Delta", "Turkey")), Actor("Turkey")]
+    assert given("Delta came. Turkey came.", lexicon, *asked) == [["Delta"], ["Turkey"]]
+
+
 def test_states_within_states_are_told_apart(lexicon: Lexicon) -> None:
     text = "The South Sudan government agreed."
     asked = [Actor("Sudanese government"), Actor("South Sudanese government")]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import textwrap
 import time
 from pathlib import Path
 
@@ -48,7 +49,22 @@ def test_every_actor_asked_for_is_answered(bundle: Bundle) -> None:
     ]
 
 
+def test_lines_broken_to_a_width_change_no_answer(bundle: Bundle) -> None:
+    line = (
+        "Turkey said on Monday that it would come to the congress of the Syrian peoples in Sochi, while the Higher "
+        "Negotiations Committee and the Free Syrian Army let it be known that they would rather stay in Geneva. Iran "
+        "and the United Nations have not yet answered the letter."
+    )
+    whole = classify(bundle, line)
+    broken = classify(bundle, textwrap.fill(line, 50))
+    assert len(whole.actors) > 4
+    assert broken.actors == whole.actors
+
+
 def test_a_text_without_actors_says_so(bundle: Bundle) -> None:
+    none_asked = classify_document(bundle, Document("Turkey came.", bundle.process("sochi"), ()))
+    assert not none_asked.actors
+    assert [notice.code for notice in none_asked.notices] == ["no_actor_asked"]
     result = classify_document(bundle, Document("x", bundle.process("geneva")))
     assert [notice.code for notice in result.notices] == (["no_actor_found"] if not result.actors else [])
 

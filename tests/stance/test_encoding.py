@@ -89,6 +89,10 @@ def test_a_process_name_may_not_fill_the_window(encoder: Encoder) -> None:
     with pytest.raises(DocumentError, match="at most 22 are allowed") as caught:
         encoder.encode("Turkey came.", Process("", "peace talks " * 30))
     assert caught.value.field == "process.name"
+    long = "the peace talks that went on and on " * 8
+    with pytest.raises(DocumentError, match="'the peace talks that went on a'") as caught:
+        encoder.encode(f"They came to {long}.", Process("", "Delta talks", (long.strip(),)))
+    assert caught.value.field == "process.aliases"
 
 
 def test_a_process_goes_by_the_name_that_the_text_uses(encoder: Encoder) -> None:
@@ -97,6 +101,19 @@ def test_a_process_goes_by_the_name_that_the_text_uses(encoder: Encoder) -> None
     named = encoder.encode(text, Process("", "Congress of National Dialogue"))
     assert np.array_equal(encoder.encode(text, process).windows[0].input_ids, named.windows[0].input_ids)
     assert process.name_in("Turkey will come.") == "Sochi process"
+
+
+@pytest.mark.parametrize(
+    ("text", "used"),
+    [
+        ("Ethiopia accepted this week.", "Nairobi talks"),
+        ("The IS process, as it is called, began.", "IS"),
+        ("They left the nairobi meeting.", "Nairobi meeting"),
+        ("They left the Nairobi meetings.", "Nairobi talks"),
+    ],
+)
+def test_a_process_s_names_are_whole_words(text: str, used: str) -> None:
+    assert Process("", "Nairobi talks", ("IS", "Nairobi meeting")).name_in(text) == used
 
 
 def test_a_headline_in_capitals_is_read_in_small_letters(encoder: Encoder) -> None:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import textwrap
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stance.text import find_sentences, find_words, normalise
+from stance.text import find_sentences, find_words, join_lines, normalise
 
 
 def sentences(text: str) -> list[str]:
@@ -26,6 +28,35 @@ def sentences(text: str) -> list[str]:
 )
 def test_sentences(text: str, expected: list[str]) -> None:
     assert sentences(text) == expected
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_lines_that_were_broken_to_a_width_are_joined(end: str) -> None:
+    told = (
+        "The Delta Council said that it would stay away from the meeting in Arden. Its allies, among them Rivertown's "
+    )
+    told += "Foreign Ministry, were still waiting for an answer to the letter that they sent to the mediator on Monday."
+    text = f"Delta stays away{end}{end}{end.join(textwrap.wrap(told, 60))}{end}{end}More on Tuesday"
+    joined = join_lines(text)
+    assert len(joined) == len(text)
+    assert [" ".join(one.split()) for one in sentences(joined)] == [
+        "Delta stays away",
+        *sentences(told),
+        "More on Tuesday",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Delta stays away from talks\nthe council will not come, its head said on Monday, and nobody else will.",
+        "Wanted:\na constitution\nTurkey\nRussia",
+        "One line, longer than those that are broken to a width.\n" * 3,
+        "",
+    ],
+)
+def test_other_lines_stay(text: str) -> None:
+    assert join_lines(text) == text
 
 
 @given(st.text(max_size=400))
