@@ -21,11 +21,13 @@ import httpx
 
 from serving.conversation import (
     PATIENT,
+    Answer,
     Attempts,
     Retries,
     ServiceError,
     ServiceUnreachable,
     build_request,
+    encode_body,
     http_settings,
     settle,
 )
@@ -42,6 +44,9 @@ class Client:
         key: an API key, where the service asks for one.
         timeout: seconds to wait for an answer.
         transport: another way to send than by the network.
+
+    Raises:
+        ValueError: if the address is none of HTTP, or the key nothing that a header can carry.
     """
 
     def __init__(
@@ -81,9 +86,10 @@ class Client:
         Raises:
             ServiceError: if the service refuses.
             ServiceUnreachable: if no answer came.
+            TypeError: if ``actors`` is one text and no list of names.
         """
         body = build_request(text, actors, process, {"title": title, "date": date, "id": id})
-        return ClassifyResponse.model_validate_json(self._send("POST", "/classify", body))
+        return self._send("POST", "/classify", ClassifyResponse, body)
 
     def classify_batch(self, documents: Sequence[Mapping[str, Any]]) -> list[ClassifyResponse | ErrorResponse]:
         """Up to 64 documents, each as for POST /classify; each has its own result or error, in order.
@@ -92,25 +98,24 @@ class Client:
             ServiceError: if the service refuses the whole.
             ServiceUnreachable: if no answer came.
         """
-        return BatchResponse.model_validate_json(
-            self._send("POST", "/classify/batch", {"documents": [*documents]})
-        ).results
+        return self._send("POST", "/classify/batch", BatchResponse, {"documents": [*documents]}).results
 
     def version(self) -> VersionOut:
         """Which package and which bundle answer."""
-        return VersionOut.model_validate_json(self._send("GET", "/version"))
+        return self._send("GET", "/version", VersionOut)
 
-    def _send(self, method: str, path: str, body: object = None) -> bytes:
+    def _send(self, method: str, path: str, kind: type[Answer], body: object = None) -> Answer:
+        content = None if body is None else encode_body(body)
         attempts = Attempts(self._retries)
         while True:
             outcome: httpx.Response | httpx.TransportError
             try:
-                outcome = self._http.request(method, path, json=body)
+                outcome = self._http.request(method, path, content=content)
             except httpx.TransportError as error:
                 outcome = error
             pause = attempts.pause_after(outcome)
             if pause is None:
-                return settle(outcome)
+                return settle(outcome, kind)
             time.sleep(pause)
 
 
@@ -151,27 +156,27 @@ class AsyncClient:
     ) -> ClassifyResponse:
         """As :meth:`Client.classify`."""
         body = build_request(text, actors, process, {"title": title, "date": date, "id": id})
-        return ClassifyResponse.model_validate_json(await self._send("POST", "/classify", body))
+        return await self._send("POST", "/classify", ClassifyResponse, body)
 
     async def classify_batch(self, documents: Sequence[Mapping[str, Any]]) -> list[ClassifyResponse | ErrorResponse]:
         """As :meth:`Client.classify_batch`."""
-        return BatchResponse.model_validate_json(
-            await self._send("POST", "/classify/batch", {"documents": [*documents]})
-        ).results
+        batch = await self._send("POST", "/classify/batch", BatchResponse, {"documents": [*documents]})
+        return batch.results
 
     async def version(self) -> VersionOut:
         """As :meth:`Client.version`."""
-        return VersionOut.model_validate_json(await self._send("GET", "/version"))
+        return await self._send("GET", "/version", VersionOut)
 
-    async def _send(self, method: str, path: str, body: object = None) -> bytes:
+    async def _send(self, method: str, path: str, kind: type[Answer], body: object = None) -> Answer:
+        content = None if body is None else encode_body(body)
         attempts = Attempts(self._retries)
         while True:
             outcome: httpx.Response | httpx.TransportError
             try:
-                outcome = await self._http.request(method, path, json=body)
+                outcome = await self._http.request(method, path, content=content)
             except httpx.TransportError as error:
                 outcome = error
             pause = attempts.pause_after(outcome)
             if pause is None:
-                return settle(outcome)
+                return settle(outcome, kind)
             await asyncio.sleep(pause)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 from pydantic import BaseModel, ValidationError
@@ -16,6 +17,10 @@ from pydantic import BaseModel, ValidationError
 from serving.schemas import ErrorOut, ErrorResponse, NamedActor, NamedProcess
 
 _AGAIN = (429, 502, 503)
+#: Asked again, the first two would double the work of a service that has the request, the others fail as before.
+_FINAL = (httpx.ReadTimeout, httpx.WriteTimeout, httpx.LocalProtocolError, httpx.UnsupportedProtocol)
+
+Answer = TypeVar("Answer", bound=BaseModel)
 
 
 class ServiceUnreachable(Exception):
@@ -84,13 +89,28 @@ def build_request(
     process: str | NamedProcess | None,
     more: Mapping[str, str | None],
 ) -> dict[str, Any]:
-    """The body for /classify; what is not given is left out. The service checks it."""
+    """A document for /classify; what is not given is left out. The service checks it.
+
+    Raises:
+        TypeError: if ``actors`` is one text, whose letters would be taken for names.
+    """
     body: dict[str, Any] = {"text": text, "process": process, **more}
+    if isinstance(actors, str):
+        raise TypeError(f"actors: a list of names is wanted, not one text; give [{actors!r}]")
     if actors is not None:
-        body["actors"] = [one.model_dump() if isinstance(one, BaseModel) else one for one in actors]
-    if isinstance(process, BaseModel):
-        body["process"] = process.model_dump()
+        body["actors"] = [*actors]
     return {key: value for key, value in body.items() if value is not None}
+
+
+def encode_body(body: object) -> bytes:
+    """JSON in ASCII, so that any text can be sent; pydantic's models in it as what they hold."""
+    return json.dumps(body, default=_plain).encode("ascii")
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, BaseModel):
+        return value.model_dump()
+    raise TypeError(f"{type(value).__name__} cannot be sent as JSON")
 
 
 def _error(response: httpx.Response) -> ServiceError:
@@ -116,8 +136,8 @@ class Attempts:
             if outcome.status_code not in _AGAIN:
                 return None
             told = outcome.headers.get("retry-after")
-        elif isinstance(outcome, httpx.TimeoutException) and not isinstance(outcome, httpx.ConnectTimeout):
-            return None  # the service is at work: asking again would double the work
+        elif isinstance(outcome, _FINAL):
+            return None
         else:
             told = None
         pause = self._retries.wait(self._made, told)
@@ -126,11 +146,11 @@ class Attempts:
         return pause
 
 
-def settle(outcome: httpx.Response | httpx.TransportError) -> bytes:
-    """The body of an answer.
+def settle(outcome: httpx.Response | httpx.TransportError, kind: type[Answer]) -> Answer:
+    """The answer, as what it is.
 
     Raises:
-        ServiceError: if it is a refusal.
+        ServiceError: if it is a refusal, or nothing that the service says.
         ServiceUnreachable: if there is none.
     """
     if isinstance(outcome, httpx.TransportError):
@@ -138,10 +158,23 @@ def settle(outcome: httpx.Response | httpx.TransportError) -> bytes:
         raise ServiceUnreachable(told) from outcome
     if not outcome.is_success:
         raise _error(outcome)
-    return outcome.content
+    try:
+        return kind.model_validate_json(outcome.content)
+    except ValidationError as error:
+        raise _error(outcome) from error
 
 
 def http_settings(url: str, key: str | None, timeout: float) -> dict[str, Any]:
-    """What httpx's clients of both kinds are made with."""
-    headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+    """What httpx's clients of both kinds are made with.
+
+    Raises:
+        ValueError: if the address is none of HTTP, or the key nothing that a header can carry; it is not quoted.
+    """
+    if not url.startswith(("http://", "https://")):
+        raise ValueError(f"url {url!r}: must begin with http:// or https://, such as http://localhost:3000")
+    headers = {"Content-Type": "application/json"}
+    if key is not None:
+        if not key.strip().isascii() or not key.strip().isprintable():
+            raise ValueError("key: holds characters that no key of `stance key` has; give the line that it printed")
+        headers["Authorization"] = f"Bearer {key.strip()}"
     return {"base_url": url.rstrip("/"), "headers": headers, "timeout": timeout}

@@ -14,6 +14,7 @@ from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import httpx
 import pytest
 
 from serving.client import AsyncClient, Client, Retries, ServiceError, ServiceUnreachable
@@ -170,6 +171,56 @@ def test_what_will_not_change_is_asked_once(moody: Moody, ask: Ask, status: int)
 def test_nobody_there_is_told(moody: Moody, ask: Ask) -> None:
     with pytest.raises(ServiceUnreachable, match="is the service running"):
         ask("http://127.0.0.1:9", Retries(attempts=2, pause=0.01))
+
+
+@pytest.mark.parametrize("url", ["localhost:3000", "ftp://localhost", ""])
+def test_an_address_that_is_none_of_http_is_told(url: str) -> None:
+    with pytest.raises(ValueError, match="must begin with http"):
+        Client(url)
+
+
+def test_a_key_is_taken_as_a_file_has_it_and_never_told(moody: Moody) -> None:
+    moody.replies = [(200, {})]
+    with Client(address(moody), key="stance_k\n") as client:
+        client.version()
+    assert moody.keys == ["Bearer stance_k"]
+    for key in ("stance_secr\u00e9t", "stance_secret\nx"):
+        with pytest.raises(ValueError, match="holds characters") as told:
+            Client(address(moody), key=key)
+        assert "stance_s" not in str(told.value)
+
+
+def test_what_is_no_answer_of_the_service_is_an_error_of_its_kind() -> None:
+    proxy = httpx.MockTransport(lambda _: httpx.Response(200, html="<p>Sign in"))
+    with Client("http://localhost", transport=proxy) as client, pytest.raises(ServiceError, match="is a proxy between"):
+        client.classify(TEXT)
+
+
+@pytest.mark.parametrize(("error", "times"), [(httpx.PoolTimeout, 3), (httpx.ConnectError, 3), (httpx.ReadTimeout, 1)])
+def test_what_never_reached_the_service_is_sent_again(error: type[httpx.TransportError], times: int) -> None:
+    sent = []
+
+    def fail(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        raise error("no")
+
+    retries = Retries(attempts=3, pause=0.01)
+    with Client("http://localhost", retries=retries, transport=httpx.MockTransport(fail)) as client:
+        with pytest.raises(ServiceUnreachable):
+            client.version()
+    assert len(sent) == times
+
+
+def test_any_text_and_any_form_of_an_actor_can_be_sent(page_url: str) -> None:
+    with Client(page_url) as client:
+        (answer,) = client.classify_batch([{"text": TEXT, "actors": [NamedActor(name="Ankara", aliases=["Turkey"])]}])
+        assert isinstance(answer, ClassifyResponse)
+        assert [one.actor for one in answer.actors] == ["Ankara"]
+        with pytest.raises(ServiceError) as told:
+            client.classify("Turkey \ud800 will come.")
+        assert told.value.status == 400
+        with pytest.raises(TypeError, match="a list of names"):
+            client.classify(TEXT, actors="HNC")
 
 
 def test_both_forms_of_retry_after() -> None:
