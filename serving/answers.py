@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from pydantic import ValidationError
 
-from serving.refusals import main_fault
+from serving.refusals import explain
 from serving.schemas import ClassifyRequest, ClassifyResponse, to_response
 from stance.bundle import Bundle
 from stance.classify import classify_document
@@ -22,8 +22,7 @@ def answer(bundle: Bundle, fields: Mapping[str, object]) -> ClassifyResponse:
     try:
         request = ClassifyRequest.model_validate(fields)
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_context=False, include_input=False)
-        fault = main_fault([dict(one) for one in faults])
+        fault = explain(error)
         raise DocumentError(fault.message, code=fault.code, field=fault.field) from error
     return to_response(bundle, classify_document(bundle, request.to_document(bundle)))
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.resources import files
 
 from serving.schemas import BundleOut, VersionOut
-from serving.settings import bundle_folder
 from stance import __version__
-from stance.bundle import PROCESSES, identify_bundle, parse_processes
+from stance.bundle import Bundle
 
 _TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -43,10 +42,10 @@ class Asset:
     content_type: str
 
 
-def load_assets() -> Mapping[str, Asset]:
+def load_assets(bundle: Bundle) -> Mapping[str, Asset]:
     """Everything that the page is made of, by path: ``/`` is the page, ``/page/NAME`` a file beside it.
 
-    ``/page/processes.json`` lists the processes that the served bundle knows by key.
+    ``/page/processes.json`` lists the processes that the bundle knows by key.
     """
     assets: dict[str, Asset] = {}
     for file in files("serving").joinpath("page").iterdir():
@@ -54,16 +53,16 @@ def load_assets() -> Mapping[str, Asset]:
         if suffix in _TYPES:
             path = "/" if file.name == "index.html" else f"/page/{file.name}"
             assets[path] = Asset(file.read_bytes(), _TYPES[suffix])
-    assets["/page/processes.json"] = Asset(_known_processes(), "application/json")
+    assets["/page/processes.json"] = Asset(_known_processes(bundle), "application/json")
     return assets
 
 
-def describe_version() -> bytes:
-    """Package and bundle as ``/version`` tells them; the digest is the SHA-256 of the bundle's manifest."""
-    bundle = BundleOut.model_validate(asdict(identify_bundle(bundle_folder())))
-    return VersionOut(package=__version__, bundle=bundle).model_dump_json().encode()
+def describe_version(bundle: Bundle) -> bytes:
+    """Package and bundle as ``/version`` tells them."""
+    told = BundleOut(name=bundle.name, version=bundle.version, digest=bundle.digest)
+    return VersionOut(package=__version__, bundle=told).model_dump_json().encode()
 
 
-def _known_processes() -> bytes:
-    processes = parse_processes(json.loads((bundle_folder() / PROCESSES).read_bytes()))
-    return json.dumps([{"key": one.key, "name": one.name} for one in processes], ensure_ascii=False).encode()
+def _known_processes(bundle: Bundle) -> bytes:
+    processes = [{"key": one.key, "name": one.name} for one in bundle.processes.values()]
+    return json.dumps(processes, ensure_ascii=False).encode()

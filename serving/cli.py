@@ -265,7 +265,7 @@ def key(
     try:
         made, hashed = make_key(name)
     except ValueError as error:
-        errors.print(f"[bold red]error:[/] {error}", soft_wrap=True)
+        errors.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
         raise typer.Exit(1) from error
     typer.echo(f"key of {name}, shown this once: {made}", err=True)
     typer.echo(hashed.line)

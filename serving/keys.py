@@ -98,28 +98,42 @@ def load_keys(path: Path) -> tuple[HashedKey, ...]:
         raise ValueError(f"{VARIABLE}={path}: is not UTF-8; make it with `stance key`") from error
 
 
+def check_keys() -> None:
+    """See, before any worker starts, that the key file can be used, and tell the log how many keys there are.
+
+    Raises:
+        ValueError: if it cannot be read, or holds no key, or ``STANCE_API_KEYS_FILE`` is set but names none.
+    """
+    path = os.environ.get(VARIABLE)
+    if path is None:
+        log.info("no %s: all who reach the port may ask", VARIABLE)
+        return
+    if not path:
+        raise ValueError(f"{VARIABLE} is set but empty; name a file, or unset it to let everybody ask")
+    keys = load_keys(Path(path))
+    if not keys:
+        raise ValueError(f"{VARIABLE}={path}: holds no key; add a line with `stance key NAME`")
+    log.info("%d keys read from %s", len(keys), path)
+
+
 class KeyRing:
     """The keys of a file, read again whenever it changes.
 
     A file that vanishes or does not parse while the service runs leaves the last good keys in force, and the log
-    says so; an emptied file lets nobody in.
-
-    Raises:
-        ValueError: if the file cannot be read, or holds no key.
+    says so; an emptied file lets nobody in, as does a bad one that a new worker finds.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._stamp = self._look()
-        self._keys = load_keys(path)
-        if not self._keys:
-            raise ValueError(f"{VARIABLE}={path}: holds no key; add a line with `stance key NAME`")
+        self._stamp: tuple[int, ...] | None = ()
+        self._keys: tuple[HashedKey, ...] = ()
+        self._refresh()
 
     @classmethod
     def from_environment(cls) -> KeyRing | None:
-        """The keys of the file that ``STANCE_API_KEYS_FILE`` names; ``None`` if it names none: all is open then."""
+        """The keys of the file that ``STANCE_API_KEYS_FILE`` names; ``None`` if it is not set: all is open then."""
         path = os.environ.get(VARIABLE)
-        return cls(Path(path)) if path else None
+        return None if path is None else cls(Path(path))
 
     def find(self, key: str) -> str | None:
         """The name of a key, ``None`` if it is not among them. The time does not tell how near a guess was."""
@@ -145,9 +159,9 @@ class KeyRing:
         try:
             self._keys = load_keys(self._path)
         except ValueError as error:
-            log.error("the keys stay as they were: %s", error)
+            log.error("the keys stay as they were, %d: %s", len(self._keys), error)
         else:
-            log.info("%d keys read again from %s", len(self._keys), self._path)
+            log.info("%d keys read from %s", len(self._keys), self._path)
 
 
 def shown_key(headers: Mapping[str, str]) -> str | None:

@@ -18,8 +18,9 @@ from serving.docs import load_docs
 from serving.exchange import REQUEST_ID, find_request_id, read_headers, replay, watch
 from serving.keys import CHALLENGE, OPEN, KeyRing, shown_key
 from serving.logs import Served, log_request
-from serving.metrics import Metrics
+from serving.metrics import Metrics, count_fault
 from serving.refusals import Answer, Refusal
+from serving.served import served_bundle
 from serving.settings import GRACE, Limits
 from stance.deadline import Deadline
 
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
 #: The request's deadline; the handler's thread inherits it.
 DEADLINE: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
 
-GUARDED = ("/classify", "/classify/batch")
-_KNOWN = (*GUARDED, "/livez", "/readyz", "/healthz", "/metrics", "/docs", "/docs.json", "/schema.json", "/version")
+_ONE = "/classify"
+GUARDED = (_ONE, "/classify/batch")
+_KNOWN = (*GUARDED, "/livez", "/readyz", "/metrics", "/docs", "/docs.json", "/schema.json", "/version")
 _GETS = ("/metrics", "/version")
 #: What the model has worked on, to its end or to its deadline.
 _WORKED_ON = (200, 504)
@@ -49,8 +51,8 @@ class Gate:
         self._keys = KeyRing.from_environment()
         self._metrics = Metrics()
         self._backlog = Backlog(self._limits)
-        self._assets = {**load_assets(), **load_docs(has_keys=self._keys is not None)}
-        self._version = describe_version()
+        self._assets = {**load_assets(served_bundle()), **load_docs(has_keys=self._keys is not None)}
+        self._version = describe_version(served_bundle())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer or pass on one request."""
@@ -69,6 +71,8 @@ class Gate:
         finally:
             path, status, seconds = self._label(scope["path"]), answer.status or 500, time.monotonic() - started
             self._metrics.observe(path, status, seconds)
+            if answer.code and path == _ONE and scope["method"] == "POST":
+                count_fault(answer.code)
             log_request(Served(known_method(scope["method"]), path, status, round(1000 * seconds, 1), key))
 
     def _label(self, path: str) -> str:

@@ -14,7 +14,7 @@ from serving.exchange import REQUEST_ID
 VARIABLE = "STANCE_LOG_FORMAT"
 FORMATS = ("text", "json")
 #: Asked for every few seconds by machines; told only if they fail.
-_QUIET = ("/livez", "/readyz", "/healthz", "/metrics")
+_QUIET = ("/livez", "/readyz", "/metrics")
 #: BentoML's loggers with handlers of their own, and the root.
 _LOGGERS = ("bentoml", "uvicorn.error", "circus", "")
 
@@ -50,7 +50,11 @@ def log_format() -> str:
 
 
 def set_up_logs() -> None:
-    """Give every handler the format that is asked for; BentoML's own line for each request gives way to ours."""
+    """Give every handler the format that is asked for; BentoML's own line for each request gives way to ours.
+
+    Raises:
+        ValueError: as :func:`log_format`.
+    """
     logging.getLogger("bentoml.access").disabled = True
     if log_format() == "json":
         from bentoml._internal.log import SERVER_LOGGING_CONFIG

@@ -24,6 +24,7 @@ REFUSALS = {
     413: "The body is too large.",
     415: "The content type is not application/json.",
     429: "The queue is full; Retry-After says when to come again, in seconds.",
+    500: "A fault of the service's; its log has the trace under the request's id.",
     503: "Not ready yet.",
     504: "Not done within the deadline; send less text at once.",
 }

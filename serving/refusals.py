@@ -6,6 +6,8 @@ import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from serving.assets import POLICY
 from serving.exchange import REQUEST_ID_HEADER
 from serving.schemas import ErrorOut, ErrorResponse
@@ -27,6 +29,8 @@ CODES = {
     503: "not_ready",
     504: "deadline_exceeded",
 }
+#: Headers of BentoML's: an id that no line of the log has, and what the server is made with.
+_FOREIGN = (b"x-bentoml-request-id", b"server")
 _PLAIN_HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -55,12 +59,14 @@ class Answer:
 
     Attributes:
         status: of what was sent, 0 until then; 499 if the client went away before.
+        code: of the error that was sent.
     """
 
     def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
         self._request_id = (REQUEST_ID_HEADER.lower().encode(), request_id.encode())
         self.status = 0
+        self.code: str | None = None
         self._held: tuple[int, bytearray] | None = None
         self._is_over = False
         self._is_lost = False
@@ -74,7 +80,8 @@ class Answer:
                 self._held = (message["status"], bytearray())
                 return
             self.status = message["status"]
-            message = {**message, "headers": [*message.get("headers", ()), self._request_id]}
+            own = [pair for pair in message.get("headers", ()) if pair[0].lower() not in _FOREIGN]
+            message = {**message, "headers": [*own, self._request_id]}
         if self._held is None:
             await self._send(message)
             return
@@ -103,6 +110,7 @@ class Answer:
         await self._respond(200, body, {"Content-Type": content_type, **_PLAIN_HEADERS})
 
     async def _finish(self, status: int, error: ErrorOut, headers: dict[str, str]) -> None:
+        self.code = error.code
         body = ErrorResponse(error=error).model_dump_json().encode()
         await self._respond(status, body, {"Content-Type": "application/json", **headers})
 
@@ -126,25 +134,60 @@ def parse_refusal(status: int, body: bytes) -> ErrorOut:
     if not isinstance(content, dict):
         return ErrorOut(code=code, message=_phrase(status))
     if content.get("detail"):
-        return main_fault(content["detail"])
+        return _main_fault(content["detail"])
     try:
         return ErrorOut.model_validate_json(str(content.get("error")))
     except ValueError:
         return ErrorOut(code=code, message=_phrase(status) if status >= 500 else str(content.get("error")))
 
 
-def main_fault(faults: list[dict[str, Any]]) -> ErrorOut:
+def explain(error: ValidationError) -> ErrorOut:
+    """The refusal of a request that does not hold to the contract."""
+    return _main_fault([{**one} for one in error.errors(include_url=False, include_context=False, include_input=False)])
+
+
+def _main_fault(faults: list[dict[str, Any]]) -> ErrorOut:
     """The fault among pydantic's that tells most: of the first field at fault, the one that lies deepest."""
     first = [fault for fault in faults if fault["loc"][:1] == faults[0]["loc"][:1]]
     fault = max(first, key=lambda one: len(one["loc"]))
     field = ".".join(str(part) for part in fault["loc"] if part not in _UNION_ARMS) or None
     others = len({tuple(one["loc"][:1]) for one in faults}) - 1
     more = f" (and faults in {others} more fields)" if others else ""
-    return ErrorOut(code=CODES[400], message=f"{field or 'body'}: {fault['msg']}{more}", field=field)
+    code = _TEXT_CODES.get(fault["type"], CODES[400]) if field == "text" else CODES[400]
+    return ErrorOut(code=code, message=f"{field or 'body'}: {_told(fault)}{more}", field=field)
+
+
+def _told(fault: dict[str, Any]) -> str:
+    """What is wrong and how to mend it."""
+    kind = fault["type"]
+    if fault["loc"] and fault["loc"][-1] in _UNION_ARMS:
+        return _MENDED.get(f"union.{kind}", _MENDED["union"])
+    told = _MENDED.get(kind) or fault["msg"].removeprefix("Value error, ")
+    return f"{told}; {_REMEDIES[kind]}" if kind in _REMEDIES else str(told)
 
 
 #: Names that pydantic puts into the place of a fault for the arms of a union.
 _UNION_ARMS = frozenset(("NamedActor", "NamedProcess", "constrained-str"))
+#: Codes of their own, by pydantic's type of a fault in the text.
+_TEXT_CODES = {"string_too_short": "empty_text", "string_too_long": "text_too_long"}
+#: By pydantic's type of a fault: words in place of its own.
+_MENDED = {
+    "extra_forbidden": "is no field that is known here; leave it out, or see /docs for its name",
+    "list_type": "must be a list",
+    "missing": "is missing; it must be given",
+    "model_type": "must be an object with the fields of a document",
+    "string_type": "must be a string",
+    "string_too_short": "is empty; give at least one character",
+    "string_unicode": "holds half of a surrogate pair; send whole characters",
+    "union": "must be a name, or an object with 'name' and 'aliases'",
+    "union.string_too_short": "is empty; give at least one character",
+    "union.string_too_long": "is too long for a name; at most 200 characters are allowed",
+}
+#: The same: what to do, behind pydantic's words, which have the numbers.
+_REMEDIES = {
+    "string_too_long": "shorten it, or send it in parts",
+    "too_long": "send the rest in another request",
+}
 
 
 def _phrase(status: int) -> str:

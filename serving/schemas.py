@@ -19,7 +19,10 @@ Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 
 
 def _check_date(text: str) -> str:
-    datetime.fromisoformat(text)
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("is no date in ISO 8601; give one such as 2018-01-31") from None
     return text
 
 
@@ -52,7 +55,7 @@ class ClassifyRequest(_Input):
     actors: list[Name | NamedActor] | None = Field(
         default=None, max_length=MAX_ACTORS, description="Judge just these; left out: the actors are found in the text."
     )
-    process: Name | NamedProcess = Field(
+    process: Name | NamedProcess | None = Field(
         default=DEFAULT_PROCESS,
         description="What the stance is toward: the key of a known process, or a name of your own.",
     )
@@ -66,10 +69,10 @@ class ClassifyRequest(_Input):
         Raises:
             DocumentError: if the process is a key that the bundle does not know.
         """
-        if isinstance(self.process, str):
-            process = bundle.process(self.process)
-        else:
+        if isinstance(self.process, NamedProcess):
             process = Process("", self.process.name, tuple(self.process.aliases))
+        else:
+            process = bundle.process(self.process or DEFAULT_PROCESS)
         actors = None if self.actors is None else tuple(map(_to_actor, self.actors))
         return Document(self.text, process, actors, id=self.id, title=self.title, date=self.date)
 

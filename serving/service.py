@@ -15,11 +15,11 @@ import bentoml
 from bentoml.exceptions import BentoMLException
 from pydantic import ValidationError
 
-from serving.keys import KeyRing
+from serving.keys import check_keys
 from serving.limits import DEADLINE, Gate
-from serving.logs import log_format, set_up_logs
+from serving.logs import set_up_logs
 from serving.metrics import count_classification, count_fault
-from serving.refusals import main_fault
+from serving.refusals import explain
 from serving.schemas import (
     BatchRequest,
     BatchResponse,
@@ -29,9 +29,9 @@ from serving.schemas import (
     ErrorResponse,
     to_response,
 )
+from serving.served import served_bundle
 from serving.settings import Limits, bundle_folder, session_threads, worker_count
-from serving.supervisor import look_often
-from stance.bundle import load_bundle
+from serving.supervisor import is_worker, look_often
 from stance.classify import classify_document
 from stance.errors import BundleError, DeadlineExceeded, DocumentError
 from stance.manifest import verify_bundle
@@ -55,14 +55,14 @@ class _WithoutRefusals(logging.Filter):
 
 # What is wrong with the settings is told once and in one line, before any worker starts.
 try:
-    verify_bundle(bundle_folder())
     session_threads()
     _LIMITS = Limits.from_environment()
-    KeyRing.from_environment()
-    log_format()
+    set_up_logs()
+    if not is_worker():
+        verify_bundle(bundle_folder())
+        check_keys()
 except (BundleError, ValueError) as problem:
     sys.exit(f"stance: {problem}")
-set_up_logs()
 look_often()
 
 
@@ -74,7 +74,7 @@ class StanceService:
 
     def __init__(self) -> None:
         logging.getLogger("bentoml._internal.server.http_app").addFilter(_WithoutRefusals())
-        self._bundle = load_bundle(bundle_folder(), threads=session_threads())
+        self._bundle = served_bundle()
 
     @bentoml.api(route="/classify")
     def classify(self, request: ClassifyRequest, /) -> ClassifyResponse:
@@ -95,12 +95,11 @@ class StanceService:
         try:
             return self._classify(ClassifyRequest.model_validate(document))
         except ValidationError as error:
-            faults = error.errors(include_url=False, include_context=False, include_input=False)
-            fault = main_fault([dict(one) for one in faults])
-            count_fault(fault.code)
-            return ErrorResponse(error=fault)
+            fault = explain(error)
         except (DocumentError, DeadlineExceeded) as error:
-            return ErrorResponse(error=_error_out(error))
+            fault = _error_out(error)
+        count_fault(fault.code)
+        return ErrorResponse(error=fault)
 
     def _classify(self, request: ClassifyRequest) -> ClassifyResponse:
         document = request.to_document(self._bundle)
@@ -111,12 +110,8 @@ class StanceService:
 
 def _error_out(error: DocumentError | DeadlineExceeded) -> ErrorOut:
     if isinstance(error, DocumentError):
-        out = ErrorOut(code=error.code, message=str(error), field=error.field)
-    else:
-        message = f"not done within the deadline: {error}; send less text at once"
-        out = ErrorOut(code="deadline_exceeded", message=message)
-    count_fault(out.code)
-    return out
+        return ErrorOut(code=error.code, message=str(error), field=error.field)
+    return ErrorOut(code="deadline_exceeded", message=f"not done within the deadline: {error}; send less text at once")
 
 
 StanceService.add_asgi_middleware(Gate)  # type: ignore[attr-defined]

@@ -90,13 +90,13 @@ class Limits:
         """Read the variables ``STANCE_MAX_BODY``, ``_MAX_BATCH_BODY``, and so on, one for each attribute.
 
         Raises:
-            ValueError: if one of them is not a positive number.
+            ValueError: if one of them is not a positive number, or a size no whole one.
         """
         default = cls()
         return cls(
-            max_body=int(_positive("STANCE_MAX_BODY", default.max_body)),
-            max_batch_body=int(_positive("STANCE_MAX_BATCH_BODY", default.max_batch_body)),
-            max_pending=int(_positive("STANCE_MAX_PENDING", default.max_pending)),
+            max_body=_count("STANCE_MAX_BODY", default.max_body, least=1),
+            max_batch_body=_count("STANCE_MAX_BATCH_BODY", default.max_batch_body, least=1),
+            max_pending=_count("STANCE_MAX_PENDING", default.max_pending, least=1),
             max_wait=_positive("STANCE_MAX_WAIT", default.max_wait),
             deadline=_positive("STANCE_DEADLINE", default.deadline),
             body_timeout=_positive("STANCE_BODY_TIMEOUT", default.body_timeout),

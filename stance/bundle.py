@@ -58,6 +58,7 @@ class Bundle:
         name: the name it was made under.
         version: package version and the first digits of the manifest's digest.
         processes: the known processes, by key.
+        digest: SHA-256 of the manifest, which has those of all files; none of a bundle that is in no folder.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Bundle:
     lexicon: Lexicon
     processes: Mapping[str, Process]
     calibration: Calibration
+    digest: str = ""
 
     def process(self, key: str) -> Process:
         """The known process of that key.
@@ -138,7 +140,8 @@ def load_bundle(folder: Path | str, *, threads: int = 0) -> Bundle:
     if missing:
         raise BundleCorrupt(f"{folder}: has no {', '.join(missing)}; make the bundle again with `train run`")
     config = _load_config(folder / CONFIG)
-    identity = _identity(folder / CONFIG, config, digest)
+    with _parsing(folder / CONFIG):
+        name, version = str(config["name"]), f"{config['package_version']}+{digest[:8]}"
     with _parsing(folder / ACTORS):
         lexicon = Lexicon(parse_actors(json.loads((folder / ACTORS).read_bytes())))
     with _parsing(folder / PROCESSES):
@@ -147,7 +150,7 @@ def load_bundle(folder: Path | str, *, threads: int = 0) -> Bundle:
         calibration = Calibration(**json.loads((folder / CALIBRATION).read_bytes()))
     engine = _load_engine(folder, config, threads)
     _give_back()
-    return Bundle(identity.name, identity.version, engine, lexicon, processes, calibration)
+    return Bundle(name, version, engine, lexicon, processes, calibration, digest)
 
 
 @contextmanager
@@ -174,36 +177,6 @@ def _load_config(path: Path) -> Mapping[str, Any]:
                 "make the bundle again with `train run`"
             )
         return {**config}
-
-
-@dataclass(frozen=True, slots=True)
-class BundleIdentity:
-    """Which bundle it is.
-
-    Attributes:
-        version: package version that made it and the first digits of the digest.
-        digest: SHA-256 of the manifest, which has those of all files.
-    """
-
-    name: str
-    version: str
-    digest: str
-
-
-def identify_bundle(folder: Path) -> BundleIdentity:
-    """Which bundle a folder holds, without loading it.
-
-    Raises:
-        BundleNotFound: if there is none.
-        BundleCorrupt: if it does not hold what it should.
-    """
-    digest = verify_bundle(folder)
-    return _identity(folder / CONFIG, _load_config(folder / CONFIG), digest)
-
-
-def _identity(path: Path, config: Mapping[str, Any], digest: str) -> BundleIdentity:
-    with _parsing(path):
-        return BundleIdentity(str(config["name"]), f"{config['package_version']}+{digest[:8]}", digest)
 
 
 def _load_engine(folder: Path, config: Mapping[str, Any], threads: int) -> Engine:

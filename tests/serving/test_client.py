@@ -46,7 +46,7 @@ def test_a_batch_has_a_result_or_an_error_for_each(page_url: str) -> None:
         first, second = client.classify_batch([{"text": TEXT}, {"text": ""}])
     assert isinstance(first, ClassifyResponse)
     assert isinstance(second, ErrorResponse)
-    assert second.error.code == "invalid_request"
+    assert second.error.code == "empty_text"
 
 
 def test_a_refusal_tells_all_that_the_service_told(page_url: str) -> None:
@@ -205,9 +205,11 @@ def test_what_never_reached_the_service_is_sent_again(error: type[httpx.Transpor
         raise error("no")
 
     retries = Retries(attempts=3, pause=0.01)
-    with Client("http://localhost", retries=retries, transport=httpx.MockTransport(fail)) as client:
-        with pytest.raises(ServiceUnreachable):
-            client.version()
+    with (
+        Client("http://localhost", retries=retries, transport=httpx.MockTransport(fail)) as client,
+        pytest.raises(ServiceUnreachable),
+    ):
+        client.version()
     assert len(sent) == times
 
 

@@ -12,9 +12,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
-from serving.keys import KeyRing, make_key, parse_keys, shown_key
+from serving.keys import KeyRing, check_keys, make_key, parse_keys, shown_key
 
 ROOT = Path(__file__).resolve().parents[2]
 Serve = Callable[..., AbstractContextManager[str]]
@@ -72,6 +73,27 @@ def test_a_spoilt_file_leaves_the_keys_and_an_emptied_one_lets_nobody_in(
     assert ring.find(key) is None
 
 
+def test_a_bad_file_lets_nobody_in_until_it_is_mended(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """As a worker finds it that is started again after another was killed."""
+    (key, hashed), path = make_key("one"), tmp_path / "keys"
+    path.write_text("half a li")
+    with caplog.at_level("ERROR"):
+        ring = KeyRing(path)
+    assert "half" not in caplog.text
+    assert f"{path}:1: not NAME" in caplog.text
+    assert ring.find(key) is None
+    path.write_text(hashed.line)
+    assert ring.find(key) == "one"
+
+
+def test_a_variable_that_names_no_file_does_not_open_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STANCE_API_KEYS_FILE", "")
+    with pytest.raises(ValueError, match="is set but empty"):
+        check_keys()
+    assert (ring := KeyRing.from_environment()) is not None
+    assert ring.find("stance_any") is None
+
+
 def test_both_ways_to_show_a_key() -> None:
     basic = base64.b64encode(b"me:k:1").decode()
     assert shown_key({"authorization": "Bearer k"}) == "k"
@@ -109,6 +131,8 @@ def test_the_command_makes_a_key_that_the_file_knows(tmp_path: Path) -> None:
     assert KeyRing(tmp_path / "keys").find(done.stderr.split()[-1]) == "newsroom"
     refused = subprocess.run([*command[:-1], "a b"], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert (refused.returncode, refused.stdout) == (1, "")
+    marked = subprocess.run([*command[:-1], "[/b]"], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert marked.stderr.startswith("error: name '[/b]': must have")
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +145,16 @@ def locked(serve_released: Serve, tmp_path_factory: pytest.TempPathFactory) -> I
         yield url, key, folder
 
 
-BEHIND = ["/", "/page/app.js", "/page/processes.json", "/metrics", "/version", "/docs.json", "/healthz", "/classify"]
+BEHIND = [
+    "/",
+    "/page/app.js",
+    "/page/processes.json",
+    "/metrics",
+    "/version",
+    "/docs.json",
+    "/schema.json",
+    "/classify",
+]
 
 
 @pytest.mark.parametrize("path", [*BEHIND, "/nope", "/livez/", "//livez", "/livez%2f"])
@@ -159,6 +192,32 @@ def test_a_key_comes_and_goes_without_a_restart(locked: tuple[str, str, Path]) -
     (folder / "keys").write_text(before)
     assert httpx.get(f"{url}/version", auth=("", second), timeout=60).status_code == 401
     assert httpx.get(f"{url}/version", auth=("", first), timeout=60).status_code == 200
+
+
+def test_a_worker_that_finds_the_file_spoilt_starts_all_the_same(
+    locked: tuple[str, str, Path], find_server: Callable[[str], psutil.Process]
+) -> None:
+    url, key, folder = locked
+    server = find_server(url)
+    workers = [one for one in server.children() if "worker" in " ".join(one.cmdline())]
+    before = (folder / "keys").read_text()
+    (folder / "keys").write_text("half a li")
+    for one in workers:
+        one.kill()
+    psutil.wait_procs(workers, timeout=60)
+    last = time.monotonic() + 60
+    while time.monotonic() < last and not _answers(url):
+        time.sleep(0.2)
+    assert httpx.get(f"{url}/version", auth=("", key), timeout=60).status_code == 401
+    (folder / "keys").write_text(before)
+    assert httpx.get(f"{url}/version", auth=("", key), timeout=60).status_code == 200
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/readyz", timeout=60).status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 def test_no_key_and_no_digest_is_ever_logged(locked: tuple[str, str, Path]) -> None:

@@ -106,9 +106,25 @@ def test_the_metrics_tell_labels_confidence_tokens_and_outcomes(page_url: str) -
     assert grown['stance_confidence_bucket{le="0.7"}'] == unsure
     assert grown["stance_confidence_count"] == 2
     assert 10 < grown["stance_tokens_total"] < 40
-    outcomes = ("classified", "invalid_request", "unknown_process")
+    outcomes = ("classified", "empty_text", "unknown_process")
     assert [grown[f'stance_documents_total{{outcome="{one}"}}'] for one in outcomes] == [1, 1, 1]
     assert read_metrics(page_url)["stance_pending_bytes"] == 0
+
+
+@pytest.mark.parametrize(
+    ("document", "outcome"),
+    [
+        ({"text": TEXT}, "classified"),
+        ({"text": "x", "lang": "en"}, "invalid_request"),
+        ({"text": ""}, "empty_text"),
+        ({"text": "x", "process": "oslo"}, "unknown_process"),
+    ],
+)
+def test_a_document_counts_alike_alone_and_in_a_batch(page_url: str, document: dict[str, object], outcome: str) -> None:
+    for path, body in (("classify", document), ("classify/batch", {"documents": [document]})):
+        grown = growth(page_url, lambda path=path, body=body: httpx.post(f"{page_url}{path}", json=body, timeout=60))
+        counted = {name: value for name, value in grown.items() if name.startswith("stance_documents_total") and value}
+        assert counted == {f'stance_documents_total{{outcome="{outcome}"}}': 1}
 
 
 def test_a_client_that_goes_away_stops_its_work(page_url: str, page_log: Path) -> None:

@@ -109,10 +109,10 @@ REFUSALS = {
     "no json": ({"content": b"{"}, 400, "invalid_request", None),
     "no object": ({"content": b"[]"}, 400, "invalid_request", None),
     "no text": ({"json": {}}, 400, "invalid_request", "text"),
-    "empty text": ({"json": {"text": ""}}, 400, "invalid_request", "text"),
+    "empty text": ({"json": {"text": ""}}, 400, "empty_text", "text"),
     "blank text": ({"json": {"text": "  "}}, 400, "empty_text", "text"),
     "text of another type": ({"json": {"text": 5}}, 400, "invalid_request", "text"),
-    "long text": ({"json": {"text": "x" * 50_001}}, 400, "invalid_request", "text"),
+    "long text": ({"json": {"text": "x" * 50_001}}, 400, "text_too_long", "text"),
     "unknown key": ({"json": {"text": "x", "lang": "en"}}, 400, "invalid_request", "lang"),
     "unknown process": ({"json": {"text": "x", "process": "oslo"}}, 400, "unknown_process", "process"),
     "nameless process": ({"json": {"text": "x", "process": {"name": " "}}}, 400, "invalid_request", "process.name"),
@@ -201,11 +201,7 @@ def test_a_bad_document_costs_the_others_nothing(client: httpx.Client) -> None:
     ]
     results = client.post("/classify/batch", json={"documents": documents}).json()["results"]
     assert [result.get("id") for result in results] == ["a", None, None, None, "b"]
-    assert [result["error"]["code"] for result in results[1:4]] == [
-        "invalid_request",
-        "invalid_request",
-        "unknown_process",
-    ]
+    assert [result["error"]["code"] for result in results[1:4]] == ["empty_text", "invalid_request", "unknown_process"]
     assert (
         results[0]["actors"] == results[4]["actors"] == client.post("/classify", json={"text": TEXT}).json()["actors"]
     )

@@ -12,7 +12,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from stance.bundle import identify_bundle, load_bundle, save_bundle
+from stance.bundle import load_bundle, save_bundle
 from stance.errors import BundleCorrupt
 from stance.graph import find_external
 from stance.manifest import MANIFEST, digest_of
@@ -153,11 +153,11 @@ def test_a_manifest_of_another_format_is_refused(broken: Callable[[Break], Path]
     with pytest.raises(
         BundleCorrupt, match=rf"format version {version!r}, this package reads 1; {told} with `train run`"
     ):
-        identify_bundle(folder)
+        load_bundle(folder)
 
 
-def test_the_identity_is_told_without_loading() -> None:
-    identity = identify_bundle(RELEASED)
-    assert identity.name == "default"
-    assert identity.digest == digest_of((RELEASED / MANIFEST).read_bytes())
-    assert identity.version.endswith(f"+{identity.digest[:8]}")
+def test_a_bundle_tells_which_it_is() -> None:
+    bundle = load_bundle(RELEASED)
+    assert bundle.name == "default"
+    assert bundle.digest == digest_of((RELEASED / MANIFEST).read_bytes())
+    assert bundle.version.endswith(f"+{bundle.digest[:8]}")
