@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from stance.finder import Finder
 from stance.names import NameIndex, make_index
@@ -12,6 +14,12 @@ from stance.schema import Actor, Mentioned, Span
 from stance.text import normalise
 from stance.variants import other_governments, seats
 
+#: What stands behind a state that only tells whose opponents somebody is: "Syria's main opposition bloc".
+_OPPONENTS = re.compile(
+    r"['’]s\s+(?:(?:main|largest|biggest|leading|political|armed|exiled|divided|Communist)\s+){0,2}"
+    r"(?:opposition|rebels?|insurgents?|separatists|Party)\b",
+    re.IGNORECASE,
+)
 #: Kinds of listed actors whose name may only tell a place or whose envoy somebody is.
 _MAY_NOT_ACT = frozenset(("state", "body"))
 
@@ -64,6 +72,13 @@ def find_given(text: str, actors: Sequence[Actor], lexicon: Lexicon) -> list[Men
     return [Mentioned(one.actor, tuple(sorted(shared[_identity(one.actor)]))) for one in found]
 
 
+def _without_opponents(text: str, one: Mentioned) -> Mentioned:
+    """A state without the mentions that only tell whose opponents somebody is."""
+    if one.actor.kind != "state":
+        return one
+    return replace(one, mentions=tuple(span for span in one.mentions if not _OPPONENTS.match(text, span.end)))
+
+
 def _identity(actor: Actor) -> str:
     return actor.id or normalise(actor.name)
 
@@ -82,6 +97,6 @@ def find_all(
     finder = Finder(text, (), NameIndex(lexicon.index), lexicon.actors)
     finder.add_tagged(tagged)
     finder.add_common_nouns()
-    found = [one for one in finder.result() if one.mentions]
+    found = [one for one in map(partial(_without_opponents, text), finder.result()) if one.mentions]
     kept = (one for one in found if one.actor.kind not in _MAY_NOT_ACT or any(map(acts, one.mentions)))
     return sorted(kept, key=lambda one: one.mentions[0])

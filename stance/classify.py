@@ -11,7 +11,8 @@ from stance.actors import find_all, find_given
 from stance.calibration import Calibration
 from stance.deadline import Deadline
 from stance.errors import DeadlineExceeded, DocumentError
-from stance.schema import LABELS, ActorStance, Classification, Document, Evidence, Mentioned, Notice, Process, Span
+from stance.notices import make_notices
+from stance.schema import LABELS, ActorStance, Classification, Document, Evidence, Mentioned, Process, Span
 from stance.text import find_sentences, join_lines
 from stance.transformer import FloatArray
 
@@ -75,7 +76,7 @@ def classify_document(bundle: Bundle, document: Document, *, deadline: Deadline 
     stances = [
         _decide(one, logits[row], shares[row], sentences, bundle.calibration) for row, one in enumerate(mentioned)
     ]
-    return Classification(document, tuple(stances), tuple(_notices(document, mentioned)), reading.tokens)
+    return Classification(document, tuple(stances), tuple(make_notices(document, mentioned)), reading.tokens)
 
 
 def _check(document: Document) -> None:
@@ -117,19 +118,3 @@ def _evidence(shares: FloatArray, sentences: Sequence[Span]) -> tuple[Evidence, 
     largest = int(shares.argmax())
     kept = {largest, *np.flatnonzero(shares / total >= _MIN_SHARE).tolist()}
     return tuple(Evidence(sentences[index], float(shares[index]) / total) for index in sorted(kept))
-
-
-def _notices(document: Document, mentioned: Sequence[Mentioned]) -> list[Notice]:
-    if document.actors is None:
-        return [] if mentioned else [Notice("no_actor_found", "no actor was found in the text; name them in 'actors'")]
-    if not document.actors:
-        return [Notice("no_actor_asked", "'actors' is an empty list; leave it out to have them found in the text")]
-    return [
-        Notice(
-            "actor_not_found",
-            f"the text does not name {one.actor.name!r}, or only by names that another actor has; add the names "
-            "it goes by as 'aliases'",
-        )
-        for one in mentioned
-        if not one.mentions
-    ]

@@ -230,7 +230,9 @@ class Finder:
                 continue
             short = _INTRODUCED.match(self._text, hit.span.end)
             name = (short.group(1) or short.group(2)) if short else ""
-            if sum(map(str.isupper, name)) >= 2 and name not in _AGENCIES:
+            if name and name == initials(self._text[hit.span.start : hit.span.end]):
+                self._index.add(name, hit.actor)  # whoever else goes by it, in other texts
+            elif sum(map(str.isupper, name)) >= 2 and name not in _AGENCIES:
                 self.learn(name, hit.actor)
             spelled = _SPELLED_OUT.match(self._text, hit.span.end)
             if spelled and initials(spelled.group(1)) == self._text[hit.span.start : hit.span.end].upper():

@@ -24,15 +24,13 @@ class Process:
     aliases: tuple[str, ...] = ()
 
     def name_in(self, text: str) -> str:
-        """The longest of its names that the text uses, else the canonical one: what the model is asked about.
-
-        A name in capitals, such as "IS", is looked for as it is written, any other in any case.
-        """
-        used = [name for name in (self.name, *self.aliases) if _uses(text, name)]
+        """The longest of its names that the text uses, else the canonical one: what the model is asked about."""
+        used = [name for name in (self.name, *self.aliases) if uses(text, name)]
         return max(used, key=len, default=self.name)
 
 
-def _uses(text: str, name: str) -> bool:
+def uses(text: str, name: str) -> bool:
+    """Whether a text has a name as whole words: one in capitals as it is written, any other in any case."""
     case = re.NOFLAG if name.isupper() else re.IGNORECASE
     return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, case) is not None
 

@@ -183,6 +183,30 @@ def test_a_state_where_it_is_only_a_place_is_left_out(lexicon: Lexicon) -> None:
     assert len(find_all(text, lexicon, ())) == 2
 
 
+def test_an_abbreviation_that_the_text_introduces_is_whose_name_it_shortens(lexicon: Lexicon) -> None:
+    text = "The Harbour National Council (HNC) met on Monday. The HNC will not come, nor will the SDF."
+    read = found(text, lexicon, "Harbour National Council")
+    assert read.pop("Harbour National Council") == ["Harbour National Council", "HNC", "HNC"]
+    assert read == {"Syrian Democratic Forces": ["SDF"]}
+    asked = given(text, lexicon, Actor("Higher Negotiations Committee", ("HNC",)))
+    assert asked == [["HNC", "HNC"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "mentions"),
+    [
+        ("Syria's main opposition bloc will not come.", []),
+        ("SYRIA\u2019S OPPOSITION WILL NOT COME", []),
+        ("Syria's rebels will not come, but Syria will.", [34]),
+        ("Syria's government will come.", [0]),
+        ("Syria's talks with the opposition go on.", [0]),
+    ],
+)
+def test_a_state_is_not_its_opponents(lexicon: Lexicon, text: str, mentions: list[int]) -> None:
+    read = {one.actor.id: [span.start for span in one.mentions] for one in find_all(text, lexicon, ())}
+    assert read.get("syria", read.get("syrian-government", [])) == mentions
+
+
 def test_common_nouns_are_actors_or_mean_the_one_that_is_named(lexicon: Lexicon) -> None:
     assert found("The government agreed, the opposition left.", lexicon) == {
         "the government": ["government"],

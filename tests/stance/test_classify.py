@@ -12,7 +12,7 @@ from stance.bundle import Bundle, load_bundle
 from stance.classify import classify_document
 from stance.deadline import Deadline
 from stance.errors import DeadlineExceeded, DocumentError
-from stance.schema import LABELS, Actor, Classification, Document
+from stance.schema import LABELS, Actor, Classification, Document, Process
 
 
 @pytest.fixture(scope="module")
@@ -62,11 +62,32 @@ def test_lines_broken_to_a_width_change_no_answer(bundle: Bundle) -> None:
 
 
 def test_a_text_without_actors_says_so(bundle: Bundle) -> None:
-    none_asked = classify_document(bundle, Document("Turkey came.", bundle.process("sochi"), ()))
+    none_asked = classify_document(bundle, Document("Turkey came to Sochi.", bundle.process("sochi"), ()))
     assert not none_asked.actors
     assert [notice.code for notice in none_asked.notices] == ["no_actor_asked"]
-    result = classify_document(bundle, Document("x", bundle.process("geneva")))
+    result = classify_document(bundle, Document("x Geneva", bundle.process("geneva")))
     assert [notice.code for notice in result.notices] == (["no_actor_found"] if not result.actors else [])
+
+
+@pytest.mark.parametrize(
+    ("process", "text", "is_told"),
+    [
+        (
+            Process("", "Sochi process", ("Syrian Congress of National Dialogue",)),
+            "Syria held a national congress.",
+            True,
+        ),
+        (Process("", "Sochi process", ("Syrian Congress of National Dialogue",)), "Iran came to SOCHI.", False),
+        (Process("", "Geneva talks"), "Turkey will come to Sochi.", True),
+        (Process("", "Geneva talks"), "Turkey will come to Geneva.", False),
+        (Process("", "the peace talks"), "Turkey will come.", False),
+    ],
+)
+def test_a_text_that_never_names_the_process_is_told(
+    bundle: Bundle, process: Process, text: str, is_told: bool
+) -> None:
+    codes = [notice.code for notice in classify_document(bundle, Document(text, process, (Actor("Turkey"),))).notices]
+    assert ("process_not_named" in codes) == is_told
 
 
 @settings(max_examples=150, deadline=None)
