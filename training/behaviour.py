@@ -16,7 +16,7 @@ from stance.bundle import Bundle
 from stance.classify import classify_document
 from stance.errors import CorpusError
 from stance.schema import Actor, Document
-from training.corpus import BEHAVIOUR, Label, ProcessNames, corpus_files
+from training.corpus import BEHAVIOUR, Label, ProcessNames, corpus_files, read_lines
 
 
 class _Strict(BaseModel):
@@ -85,7 +85,7 @@ def load_pairs(paths: Sequence[Path] = (BEHAVIOUR,)) -> list[Pair]:
     pairs: list[Pair] = []
     faults: list[str] = []
     for path in corpus_files(paths):
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        for number, line in read_lines(path):
             try:
                 pairs.append(Pair.model_validate_json(line))
             except ValidationError as error:

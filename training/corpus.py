@@ -9,10 +9,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from stance.classify import MAX_ACTORS, MAX_TEXT_LENGTH
 from stance.errors import CorpusError
 from stance.schema import Actor, Process
 
@@ -65,16 +66,19 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+Filled = Annotated[str, Field(pattern=r"\S")]
+
+
 class LabelledActor(_Strict):
     """One actor of a record: the strings that name it, its label, and the strings that show it.
 
     ``readings`` are the labels of gold's blind readers, before differences were settled.
     """
 
-    actor: str = Field(min_length=1)
-    mentions: tuple[str, ...] = Field(min_length=1)
+    actor: Filled
+    mentions: tuple[Filled, ...] = Field(min_length=1)
     label: Label
-    evidence: tuple[str, ...] = ()
+    evidence: tuple[Filled, ...] = ()
     ambiguous: bool = False
     label2: Label | None = None
     readings: tuple[Label, ...] = ()
@@ -93,8 +97,8 @@ class Record(_Strict):
 
     id: str = Field(pattern=r"^[\w-]+$")
     text_register: Register = Field(alias="register")
-    process: str = Field(min_length=1)
-    text: str = Field(min_length=1)
+    process: Filled = Field(max_length=200)
+    text: Filled = Field(max_length=MAX_TEXT_LENGTH)
     actors: tuple[LabelledActor, ...]
     tags: tuple[Tag, ...] = ()
     split: Split | None = None
@@ -148,7 +152,7 @@ def load_corpus(paths: Sequence[Path] = (CORPUS,)) -> list[Located]:
     faults: list[str] = []
     located: list[Located] = []
     for path in corpus_files(paths):
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        for number, line in read_lines(path):
             one = _parse_line(path, number, line, faults)
             if one is not None:
                 located.append(one)
@@ -156,6 +160,24 @@ def load_corpus(paths: Sequence[Path] = (CORPUS,)) -> list[Located]:
     if faults:
         raise CorpusError(faults)
     return located
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a JSONL file with their numbers, from 1; blank ones are passed over.
+
+    Only a line feed ends a line: a string in JSON may hold other line breaks.
+
+    Raises:
+        CorpusError: if it is not UTF-8.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        told = f"{path}: is no text in UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8"
+        raise CorpusError([told]) from error
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            yield number, line
 
 
 def _parse_line(path: Path, number: int, line: str, faults: list[str]) -> Located | None:
@@ -187,7 +209,10 @@ def check_records(located: Iterable[Located]) -> list[str]:
             faults.append(f"{one}: split: received {record.split!r}, its twin in {twin} is in {twin.record.split!r}")
         same = texts.setdefault(record.text, one)
         if same.record.passage != record.passage:
-            faults.append(f"{one}: text: the same as in {same}; a second process takes the id {same.record.passage}b")
+            told = f"a second process takes the id {same.record.passage}b"
+            if same.record.process == record.process:
+                told = "and the process too; keep one of them"
+            faults.append(f"{one}: text: the same as in {same}, {told}")
         if record.source is not None and record.split == "train":
             faults.append(f"{one}: split: received 'train'; gold, which has a source, is never trained on")
         faults += [f"{one}: {fault}" for fault in _actor_faults(record)]
@@ -197,6 +222,8 @@ def check_records(located: Iterable[Located]) -> list[str]:
 def _actor_faults(record: Record) -> Iterator[str]:
     if not record.actors:
         yield "actors: none is listed; received []"
+    if len(record.actors) > MAX_ACTORS:
+        yield f"actors: at most {MAX_ACTORS} may be asked for in one text; received {len(record.actors)}"
     owners: dict[str, str] = {}
     for name, count in Counter(one.actor for one in record.actors).items():
         if count > 1:
@@ -212,6 +239,8 @@ def label_faults(text: str, one: LabelledActor) -> Iterator[str]:
     """Faults of one actor's label toward a text, as ``actor: what``."""
     if (one.label == "none") != (not one.evidence):
         yield f"{one.actor}: label {one.label!r} with {len(one.evidence)} pieces of evidence; only 'none' has none"
+    if one.label2 == one.label:
+        yield f"{one.actor}: label2 {one.label2!r} is its label already; it is for another that holds as well"
     if one.label2 is not None and not one.ambiguous:
         yield f'{one.actor}: label2 {one.label2!r} without "ambiguous": true'
     for mention in one.mentions:
@@ -233,6 +262,11 @@ def _has_words(text: str, mention: str) -> bool:
             return True
         start = text.find(mention, start + 1)
     return False
+
+
+def spread(located: Sequence[Located], records: int) -> Sequence[Located]:
+    """At most so many of the records, evenly over all: the files go from kind to kind."""
+    return located[:: max(1, -(-len(located) // records))]
 
 
 def corpus_digest(located: Iterable[Located]) -> str:

@@ -14,7 +14,7 @@ from stance.bundle import parse_actors, parse_processes
 from stance.errors import CorpusError
 from stance.schema import Process
 from training.calibrate import MIN_CASES
-from training.corpus import DATA, SPLITS, Located, ProcessNames, Split, corpus_digest, corpus_files, load_corpus
+from training.corpus import DATA, SPLITS, Located, ProcessNames, Split, corpus_digest, corpus_files, load_corpus, spread
 from training.processes import load_processes
 from training.splits import draw_splits, missing_splits, split_faults
 
@@ -94,9 +94,19 @@ def load_data(
     for one in located:
         if one.record.split is not None:
             splits[one.record.split].append(one)
+    held_out = _dev_records(calibration)
+    if extra and held_out:
+        _refuse_copies(located, held_out)
     actors = json.loads((DATA / "actors.json").read_text(encoding="utf-8"))
     digest = hashlib.sha256((corpus_digest(located) + json.dumps([actors, processes])).encode()).hexdigest()
-    return Data(splits, _dev_records(calibration) or splits["dev"], actors, processes, digest)
+    return Data(splits, held_out or splits["dev"], actors, processes, digest)
+
+
+def _refuse_copies(located: Sequence[Located], held_out: Sequence[Located]) -> None:
+    """Refuse own labels that are near-duplicates of what the probabilities are fitted on."""
+    faults = split_faults([*(one for one in located if one.record.split == "train"), *held_out])
+    if faults:
+        raise CorpusError([f"{fault}; leave it out of your labels" for fault in faults])
 
 
 def load_names() -> ProcessNames:
@@ -126,8 +136,8 @@ def load_held_out(paths: Sequence[Path], split: Split, *, purpose: str = "measur
 
 def thin(data: Data, records: int) -> Data:
     """The same data with at most so many records in dev, test and calibration, for a quick run."""
-    splits = {split: ones if split == "train" else ones[:records] for split, ones in data.splits.items()}
-    return replace(data, splits=splits, calibration=data.calibration[:records])
+    splits = {split: ones if split == "train" else spread(ones, records) for split, ones in data.splits.items()}
+    return replace(data, splits=splits, calibration=spread(data.calibration, records))
 
 
 def require_enough(data: Data) -> None:

@@ -48,8 +48,8 @@ class Scores:
     """What is reported of a bundle on a split; every share is 0..1.
 
     Attributes:
-        macro_f1: over the four labels, ambiguous cases left out, actors given; by subset.
-        evidence_f1: of the sentences returned, over all actors.
+        macro_f1: over the labels that occur, ambiguous cases left out, actors given; by subset.
+        evidence_f1: of the sentences returned, over the same cases.
         ece: expected calibration error, ten bins of equal width.
         coverage, set_size: how often the truth is plausible, and how many labels are on average.
         accuracy_by_coverage: ``(share of the cases answered, accuracy on them)``, surest cases first.
@@ -134,8 +134,8 @@ def _ids(cases: Sequence[Case]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def macro_f1(y_true: NDArray[np.int64], y_pred: NDArray[np.int64]) -> float:
-    """Macro-F1 over the four labels."""
-    return float(f1_score(y_true, y_pred, average="macro", labels=range(len(LABELS)), zero_division=0))
+    """Macro-F1 over the labels that occur, as truth or as prediction."""
+    return float(f1_score(y_true, y_pred, average="macro", zero_division=0))
 
 
 def bootstrap_macro_f1(groups: Sequence[str], y_true: NDArray[np.int64], y_pred: NDArray[np.int64]) -> Interval:
@@ -153,7 +153,7 @@ def bootstrap_macro_f1(groups: Sequence[str], y_true: NDArray[np.int64], y_pred:
 def _macro_f1_of(confusion: NDArray[np.int64]) -> float:
     """Macro-F1 of a confusion matrix: what :func:`macro_f1` gives, without its checks."""
     given = confusion.sum(axis=0) + confusion.sum(axis=1)
-    return float((2 * confusion.diagonal() / np.maximum(given, 1)).mean())
+    return float((2 * confusion.diagonal()[given > 0] / given[given > 0]).mean())
 
 
 def _macro_by_subset(cases: Sequence[Case]) -> dict[str, Interval]:

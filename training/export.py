@@ -25,7 +25,7 @@ from stance.schema import LABELS
 from stance.transformer import FloatArray, HeadLayout, TransformerEngine, link_mentions, pool_mentions
 from training.backbone import own_inputs
 from training.batches import IGNORE, RecordEncoder
-from training.corpus import Located
+from training.corpus import Located, spread
 from training.quantize import quantize, smooth
 
 log = logging.getLogger("train")
@@ -86,11 +86,13 @@ def export_model(
         smoothed = Path(folder) / "smoothed.onnx"
         model.set_attn_implementation("eager")
         _export_fp32(model.cpu().eval(), fp32)
-        _export_fp32(smooth(model, lambda one: _run_all(one, encode, located[:SMOOTHING_RECORDS])).eval(), smoothed)
+        _export_fp32(
+            smooth(model, lambda one: _run_all(one, encode, spread(located, SMOOTHING_RECORDS))).eval(), smoothed
+        )
         quantize(smoothed, int8)
         graphs = fp32.read_bytes(), int8.read_bytes()
     engines = [TransformerEngine(graph, encoder, layout) for graph in graphs]
-    parity = _compare(model, engines, layout, encode, located[:: -(-len(located) // COMPARED_RECORDS)])
+    parity = _compare(model, engines, layout, encode, spread(located, COMPARED_RECORDS))
     _check(parity, min_agreement)
     return *graphs, parity
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,9 +14,6 @@ from pydantic import ValidationError
 
 from stance.errors import CorpusError
 from training.corpus import LabelledActor, Located, Record, Register, check_records, label_faults
-
-#: Line breaks in JSON strings that a reader of lines would split at.
-_BREAKS = re.compile("[\x85\u2028\u2029]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +115,5 @@ def save_records(path: Path, records: Sequence[Record]) -> None:
         for one in records
     ]
     temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text("".join(f"{_BREAKS.sub(_escape, line)}\n" for line in lines), encoding="utf-8")
+    temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     temporary.replace(path)
-
-
-def _escape(match: re.Match[str]) -> str:
-    return f"\\u{ord(match.group()):04x}"

@@ -177,8 +177,15 @@ def as_dicts(rows: Mapping[str, Mapping[str, Interval]]) -> dict[str, dict[str, 
     return {name: {subset: asdict(one) for subset, one in row.items()} for name, row in rows.items()}
 
 
-def load_run(folder: Path, paths: Sequence[Path], calibration: Sequence[Path]) -> tuple[TrainingConfig, Data]:
-    """The settings of a finished fine-tuning, and the data it was made with.
+def load_run(
+    folder: Path,
+    paths: Sequence[Path],
+    *,
+    extra: Sequence[Path] = (),
+    calibration: Sequence[Path] = (),
+    own_processes: Sequence[Path] = (),
+) -> tuple[TrainingConfig, Data]:
+    """The settings of a finished fine-tuning, and the data it was made with, as :func:`load_data` takes it.
 
     Raises:
         StanceError: if there is none.
@@ -188,9 +195,11 @@ def load_run(folder: Path, paths: Sequence[Path], calibration: Sequence[Path]) -
             f"{folder}: no finished fine-tuning; run `train finetune` first, with the same --name and --seed"
         )
     stamp = _load_stamp(folder / "run.json")
-    data = load_data(paths, calibration=calibration)
+    data = load_data(paths, extra=extra, calibration=calibration, own_processes=own_processes)
     if stamp.get("corpus_digest") != data.digest:
-        raise StanceError(f"{folder}: was trained on other data; give the same --data, or train again")
+        raise StanceError(
+            f"{folder}: was trained on other data; give the same --data, --extra and --process, or train again"
+        )
     return TrainingConfig(**stamp["config"]), data
 
 

@@ -166,10 +166,10 @@ Says where each actor of a news text stands toward a peace process: `support`, `
 
 - **Model**: {backbone}, fine-tuned with a token head{teacher}, exported to ONNX int8; one pass over the text judges every
   actor in it.
-- **Data**: {train} training, {dev} dev and {test} test records of `data/corpus`
-  (digest `{digest}`), passages written for training and labelled by `data/codebook.md`; see `data/README.md`.
+- **Data**: {train} training, {dev} dev and {test} test records
+  (digest `{digest}`); those of the project are written for training and labelled by `data/codebook.md`, see `data/README.md`.
 - **Calibrated on** {calibration} records, by default the dev split of `data/gold`: retold real reports.
-- **Made by**: `train run --name {name}`, {minutes:.0f} minutes of fine-tuning.
+- **Made by**: `train run` or its steps, as {name}, {minutes:.0f} minutes of fine-tuning.
 
 ## Intended use
 Event data, newsroom and early-warning pipelines and analysts who check what they use against the evidence shown. English

@@ -97,21 +97,21 @@ def write_splits(located: Sequence[Located], splits: Mapping[str, Split]) -> int
     """Write the splits into the records that have none; every file is replaced whole. Returns how many were changed."""
     changed = 0
     for path in sorted({one.path for one in located}):
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
         for one in located:
             if one.path == path and one.record.split is None:
                 row = json.loads(lines[one.line - 1])
                 lines[one.line - 1] = json.dumps({**row, "split": splits[one.record.passage]}, ensure_ascii=False)
                 changed += 1
         temporary = path.with_suffix(".tmp")
-        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        temporary.write_text("\n".join(lines).rstrip("\n") + "\n", encoding="utf-8")
         temporary.replace(path)
     return changed
 
 
 def missing_splits(located: Sequence[Located]) -> list[str]:
     """Passages without a split."""
-    told = "split: none yet; run `train split`, or give the file as --extra"
+    told = "split: none yet; give the file as --extra, or fix it with `train split --data data/corpus --data FILE`"
     return [f"{one}: {told}" for one in located if one.record.split is None]
 
 

@@ -45,7 +45,7 @@ def load_texts(path: Path, documents: Sequence[Judged], *, column: str = "text")
 def _faults(path: Path, document: Judged, text: Any) -> Iterator[str]:
     name = f"{path}: document {document.index} ({document.doc_id})"
     if not isinstance(text, str):
-        yield f"{name}: has no text; give the IN that `stance batch` read, and --field text=… if it had one"
+        yield f"{name}: has no text; give the IN that `stance batch` read, and --text-column if not text"
         return
     for actor in document.actors:
         for quote in (*actor.mentions, *actor.evidence):
@@ -106,7 +106,7 @@ def _csv_texts(path: Path, column: str) -> Iterator[Any]:
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
         rows = csv.DictReader(stream, delimiter=delimiter)
         if column not in (rows.fieldnames or ()):
-            raise CorpusError([f"{path}: has no column {column!r}; say which holds the text with --field text=…"])
+            raise CorpusError([f"{path}: has no column {column!r}; say which holds the text with --text-column"])
         while True:
             try:
                 yield next(rows).get(column)

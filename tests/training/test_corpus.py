@@ -47,6 +47,11 @@ def test_a_sound_record_is_read(write_records: Write) -> None:
         ({"actors": [actor(evidence=[])]}, r"Turkey: label 'support' with 0 pieces of evidence"),
         ({"actors": [actor(label="none")]}, r"Turkey: label 'none' with 1 pieces of evidence"),
         ({"actors": [actor(label2="none")]}, r"Turkey: label2 'none' without \"ambiguous\": true"),
+        ({"actors": [actor(label2="support", ambiguous=True)]}, r"Turkey: label2 'support' is its label already"),
+        ({"actors": [actor(evidence=[" "])]}, r"actors\.0\.evidence\.0: .*received \" \""),
+        ({"process": "talks " * 40}, r"process: String should have at most 200 characters"),
+        ({"text": "Turkey came. " * 4000}, r"text: String should have at most 50000 characters"),
+        ({"actors": [actor(actor=f"A{n}", label="none", evidence=[]) for n in range(51)]}, r"at most 50 may be asked"),
         ({"actors": [actor(), actor()]}, r"actors: 'Turkey' is listed 2 times"),
         ({"actors": [actor(), actor(actor="Ankara")]}, r"Ankara: mention 'Turkey' names 'Turkey' too"),
     ],
@@ -55,9 +60,10 @@ def test_each_fault_is_told_with_its_place_and_value(
     write_records: Write, change: dict[str, object], told: str
 ) -> None:
     path = write_records(change)
-    (fault,) = faults(path)
+    fault, *more = faults(path)
     assert fault.startswith(f"{path}:1: ")
     assert re.search(told, fault), fault
+    assert all("names 'A0' too" in one for one in more)
 
 
 def test_a_line_that_is_no_json_is_told(tmp_path: Path) -> None:
@@ -65,6 +71,23 @@ def test_a_line_that_is_no_json_is_told(tmp_path: Path) -> None:
     path.write_text("{\n")
     (fault,) = faults(path)
     assert fault.startswith(f"{path}:1: line: Invalid JSON")
+
+
+def test_a_file_is_read_as_editors_leave_it(tmp_path: Path, write_records: Write) -> None:
+    """With a byte order mark, blank lines, and line breaks of Unicode's inside of strings."""
+    text = "Turkey will send a delegation to Sochi.\u2028The Delta Council stayed away.\x85It is late."
+    lines = write_records({"text": text}, {"id": "t-9", "text": f"{text} Very."}).read_text().splitlines()
+    path = tmp_path / "own.jsonl"
+    path.write_text("\n\n".join(json.dumps(json.loads(one), ensure_ascii=False) for one in lines), "utf-8-sig")
+    located = load_corpus([path])
+    assert [(one.line, one.record.text) for one in located] == [(1, text), (3, f"{text} Very.")]
+
+
+def test_a_file_that_is_not_utf_8_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "latin.jsonl"
+    path.write_bytes("\u00e9".encode("latin-1"))
+    with pytest.raises(CorpusError, match=r"latin\.jsonl: is no text in UTF-8 .* at byte 0"):
+        load_corpus([path])
 
 
 def test_twins_share_text_and_split(write_records: Write) -> None:
@@ -81,7 +104,9 @@ def test_one_id_and_one_text_only_once(write_records: Write) -> None:
     path = write_records({"id": "x"}, {"id": "x"}, {"id": "y"})
     told = faults(path)
     assert any("id: 'x' is used in" in fault for fault in told)
-    assert any("a second process takes the id xb" in fault for fault in told)
+    assert any("and the process too; keep one of them" in fault for fault in told)
+    other = write_records({"id": "x"}, {"id": "y", "process": "Geneva talks"}, name="other.jsonl")
+    assert "a second process takes the id xb" in faults(other)[0]
 
 
 def test_a_path_that_is_not_there(tmp_path: Path) -> None:

@@ -22,6 +22,17 @@ def test_probabilities_are_fitted_on_the_dev_split_unless_other_records_are_name
     assert len(thin(own, 3).calibration) == 3
 
 
+def test_own_labels_that_copy_what_the_probabilities_are_fitted_on_are_refused(
+    small_corpus: Path, write_records: Callable[..., Path]
+) -> None:
+    text = "Turkey will send a delegation to Sochi on Monday, its ministry said. The Delta Council stayed away{}."
+    reports = write_records({"split": "dev", "text": text.format("")}, name="gold.jsonl")
+    own = write_records({"id": "own", "split": "train", "text": text.format(" again")}, name="own.jsonl")
+    assert "own" in [one.record.id for one in load_data([small_corpus], extra=[own]).splits["train"]]
+    with pytest.raises(CorpusError, match=r"own\.jsonl.*leave it out of your labels"):
+        load_data([small_corpus], extra=[own], calibration=[reports])
+
+
 def test_calibration_needs_a_dev_split(small_corpus: Path, write_records: Callable[..., Path]) -> None:
     reports = write_records({"split": "test"})
     with pytest.raises(CorpusError, match="no record of split 'dev' to calibrate on"):

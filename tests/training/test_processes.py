@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from stance.errors import CorpusError
+from stance.errors import CorpusError, StanceError
+from training import pipeline
+from training.config import TrainingConfig
 from training.corpus import load_corpus
 from training.data import load_data, load_divided
 from training.processes import PROCESSES, free_names, load_processes
@@ -112,7 +114,7 @@ def test_twins_and_near_duplicates_of_own_labels_are_on_one_side(
 
 
 def test_the_corpus_itself_needs_its_splits(write_records: Callable[..., Path]) -> None:
-    with pytest.raises(CorpusError, match="run `train split`"):
+    with pytest.raises(CorpusError, match="fix it with `train split"):
         load_divided([write_records({"split": None})])
 
 
@@ -121,6 +123,19 @@ def test_own_labels_with_a_source_are_not_drawn_for_training(write_records: Call
     own = write_records({"split": None, "source": source})
     with pytest.raises(CorpusError, match="gold is never trained on"):
         load_divided([], [own])
+
+
+def test_a_run_with_own_labels_is_taken_up_with_the_same_ones(
+    tmp_path: Path, small_corpus: Path, tiny_backbone: Path, write_records: Callable[..., Path]
+) -> None:
+    own, process = write_records({"split": None}), write(tmp_path / "own.json", [OWN])
+    data = load_data([small_corpus], extra=[own], own_processes=[process])
+    config = TrainingConfig(backbone=str(tiny_backbone), epochs=0.1, key_size=8)
+    pipeline.finetune_step(data, config, tmp_path / "run", resume=False, progress=False)
+    _, again = pipeline.load_run(tmp_path / "run", [small_corpus], extra=[own], own_processes=[process])
+    assert again.digest == data.digest
+    with pytest.raises(StanceError, match="give the same --data, --extra and --process"):
+        pipeline.load_run(tmp_path / "run", [small_corpus], extra=[own])
 
 
 def test_own_processes_are_part_of_the_data(tmp_path: Path, small_corpus: Path) -> None:

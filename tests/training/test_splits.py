@@ -31,12 +31,14 @@ def test_twins_and_near_duplicates_stay_together(write_records: Callable[..., Pa
 
 
 def test_a_split_once_given_stays(write_records: Callable[..., Path]) -> None:
-    path = write_records({"id": "a", "split": "test"}, {"id": "b", "text": TEXT.format("b"), "split": None})
+    breaks = "b\u2028c\x85d"
+    path = write_records({"id": "a", "split": "test"}, {"id": "b", "text": TEXT.format(breaks), "split": None})
     located = load_corpus([path])
     assert write_splits(located, assign_splits(located)) == 1
     again = load_corpus([path])
     assert again[0].record.split == "test"
     assert again[1].record.split is not None
+    assert again[1].record.text == TEXT.format(breaks)
     assert write_splits(again, assign_splits(again)) == 0
 
 

@@ -49,6 +49,8 @@ ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on from what an
 
 def baseline(
     data: DataOption = [CORPUS],
+    extra: ExtraOption = [],
+    process: ProcessOption = [],
     calibration: CalibrationOption = [GOLD],
     name: NameOption = "baseline",
     models: ModelsOption = Path("models"),
@@ -62,7 +64,7 @@ def baseline(
     from training.data import load_data, require_enough
 
     with told():
-        loaded = load_data(data, calibration=calibration)
+        loaded = load_data(data, extra=extra, calibration=calibration, own_processes=process)
         require_enough(loaded)
         rows = pipeline.bundle_baseline(loaded, models / name)
     _print_rows(rows)
@@ -71,6 +73,8 @@ def baseline(
 
 def finetune(
     data: DataOption = [CORPUS],
+    extra: ExtraOption = [],
+    process: ProcessOption = [],
     name: NameOption = "default",
     runs: RunsOption = Path("runs"),
     preset: PresetOption = "default",
@@ -95,7 +99,7 @@ def finetune(
     given = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size}
     config = choose(preset, backbone, layers, given, seed, teacher, quick_run)
     with told():
-        loaded = load_data(data)
+        loaded = load_data(data, extra=extra, own_processes=process)
         require_enough(loaded)
         if quick_run:
             loaded = thin(loaded, _QUICK_HELD_OUT)
@@ -105,6 +109,8 @@ def finetune(
 
 def export(
     data: DataOption = [CORPUS],
+    extra: ExtraOption = [],
+    process: ProcessOption = [],
     calibration: CalibrationOption = [GOLD],
     name: NameOption = "default",
     models: ModelsOption = Path("models"),
@@ -119,7 +125,9 @@ def export(
     from training import pipeline
 
     with told():
-        config, held_out = pipeline.load_run(runs / name / f"seed-{seed}", data, calibration)
+        config, held_out = pipeline.load_run(
+            runs / name / f"seed-{seed}", data, extra=extra, calibration=calibration, own_processes=process
+        )
         metrics = pipeline.run(held_out, config, folder=models / name, runs=runs, resume=True)
     _print_rows(metrics["rows"])
     console.print(f"wrote {models / name}")

@@ -14,7 +14,7 @@ from stance.transformer import HeadLayout, TransformerEngine
 from training.backbone import load_tokenizer, load_trained, make_encoder
 from training.batches import RecordEncoder
 from training.config import TrainingConfig
-from training.corpus import Located
+from training.corpus import Located, spread
 from training.data import Data
 from training.export import SMOOTHING_RECORDS, export_model
 from training.held_out import predict_ids
@@ -33,7 +33,7 @@ def bundle_trained(data: Data, config: TrainingConfig, trained: Trained) -> tupl
     layout = HeadLayout(config.key_size)
     encode = RecordEncoder(encoder, data.lexicon, data.known, config)
     model = load_trained(trained.folder)
-    some = data.splits["dev"][:SMOOTHING_RECORDS]
+    some = spread(data.splits["dev"], SMOOTHING_RECORDS)
     *graphs, _ = export_model(model, encoder, layout, encode, some, min_agreement=0.0)
     fp32, int8 = (
         bundle_engine(data, TransformerEngine(graph, encoder, layout), name)
