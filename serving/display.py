@@ -17,6 +17,8 @@ from serving.schemas import ActorOut, ClassifyResponse
 _STYLES = {"support": "green", "boycott": "red", "conditional": "yellow", "none": "dim"}
 #: Seconds between the lines that tell a batch's progress where there is no terminal.
 _SECONDS = 30.0
+#: Documents after which a pace can be told: the first few say more of their own lengths than of the archive.
+_ENOUGH = 10
 
 
 def visible(text: str) -> str:
@@ -100,23 +102,29 @@ def shown_progress(console: Console) -> Iterator[Callable[[int, int, int], None]
 
 
 class _Lines:
-    """Tells the progress in lines, one each half minute."""
+    """Tells the progress in lines, one each half minute after the first call."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._begun: tuple[float, int] | None = None
-        self._told = time.monotonic()
+        self._told = 0.0
 
     def __call__(self, done: int, failed: int, total: int) -> None:
         """Take note of the documents done."""
         now = time.monotonic()
-        if self._begun is None:
-            self._begun = (now, done)
+        if self._begun is None:  # getting ready may have taken long, and says nothing of the pace
+            self._begun, self._told = (now, done), now
         if now - self._told < _SECONDS:
             return
         self._told = now
-        rate = (done - self._begun[1]) / (now - self._begun[0])
-        left = f"{(total - done) / rate / 60:,.0f} min left" if rate else "time left unknown"
-        self._console.print(
-            f"{done:,} of {total:,} documents, {failed:,} with an error, {rate:.1f}/s, {left}", soft_wrap=True
-        )
+        pace = _pace(done - self._begun[1], now - self._begun[0], total - done)
+        self._console.print(f"{done:,} of {total:,} documents, {failed:,} with an error, {pace}", soft_wrap=True)
+
+
+def _pace(done: int, seconds: float, left: int) -> str:
+    """Documents a second, or a minute where they are few, and the time left; not before enough are done to tell."""
+    if done < _ENOUGH:
+        return "time left unknown"
+    rate = done / seconds
+    shown = f"{rate:.1f}/s" if rate >= 1 else f"{60 * rate:.1f}/min"
+    return f"{shown}, {left / rate / 60:,.0f} min left"
