@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import PurePath
 
 from stance.errors import DocumentError, ExtraMissing
@@ -18,13 +19,16 @@ SUFFIXES: tuple[str, ...] = (".txt", ".text", ".html", ".htm", ".xhtml", ".pdf")
 _HTML = re.compile(
     rb"(?:\s|\xef\xbb\xbf|(?><!--.*?-->)|<\?xml[^>]*>)*+<(?:!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL
 )
+# The page reads dates in the same way: serving/page/service.js.
+_NAMED_DATE = re.compile(r"(?<![0-9])([0-9]{4}-[0-9]{2}-[0-9]{2})(?![0-9])")
+_FIRST_DATE = re.compile(r"\s*+date:?\s+([0-9]{4}-[0-9]{2}-[0-9]{2})(?![0-9])", re.IGNORECASE)
 _HYPHENATED = re.compile(r"(?<=[a-z])-\n(?=[a-z])")
 _WRAPPED = re.compile(r"(?<!\n)\n(?!\n)")
 
 
 @dataclass(frozen=True, slots=True)
 class FileText:
-    """The text of a file; ``title`` and ``date`` (ISO 8601) where the file tells them."""
+    """The text of a file; ``title`` and ``date`` (ISO 8601) where the file, or for a date its name, tells them."""
 
     text: str
     title: str | None = None
@@ -40,7 +44,22 @@ def read_text(data: bytes, name: str) -> FileText:
     """
     if len(data) > MAX_FILE:
         raise unreadable(f"has {len(data):,} bytes; at most {MAX_FILE:,} are read", code="file_too_large")
-    return _reader(data, PurePath(name).suffix.lower())(data)
+    read = _reader(data, PurePath(name).suffix.lower())(data)
+    return read if read.date else replace(read, date=find_date(name, read.text))
+
+
+def find_date(name: str, text: str) -> str | None:
+    """The date (ISO 8601) that a file's name holds, or else a first line such as "date 2018-01-31"."""
+    found = (_NAMED_DATE.search(PurePath(name).name), _FIRST_DATE.match(text))
+    return next((one[1] for one in found if one and _is_date(one[1])), None)
+
+
+def _is_date(digits: str) -> bool:
+    try:
+        date.fromisoformat(digits)
+    except ValueError:
+        return False
+    return True
 
 
 def is_plain(data: bytes, name: str) -> bool:

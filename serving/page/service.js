@@ -29,9 +29,11 @@ export async function loadProcesses() {
   return answer.ok ? answer.json() : [];
 }
 
+// `stance batch` reads dates in the same way: serving/texts.py.
 const DATE = /(?<!\d)(\d{4}-\d{2}-\d{2})(?!\d)/;
 
-const validDate = (date) => (date && !Number.isNaN(Date.parse(date)) ? date : "");
+/** The date if there is such a day, else empty; the 30th of February would be taken for a day of March. */
+const validDate = (date) => (date && new Date(date).toJSON()?.startsWith(date) ? date : "");
 
 /** A text file as `{text, title, date}`; the date is that of its name, or of a first line such as "date 2018-01-31". */
 export async function readFile(file) {

@@ -12,6 +12,8 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
+from serving.texts import read_text
+
 ROOT = Path(__file__).resolve().parents[2]
 SEED = (ROOT / "seeds" / "000_bf9ec2e30b3d9496.txt").read_text(encoding="utf-8")
 TEXT = "Turkey will send a delegation to Sochi. The Higher Negotiations Committee said it would stay away."
@@ -174,6 +176,24 @@ def test_several_dated_files_give_a_timeline(page: Page) -> None:
     row.nth(0).locator("button").click()
     expect(page.locator("#article")).to_have_text(texts["2018-01-10 early.txt"])
     expect(page.locator("#cards .card", has_text="Turkey")).to_be_focused()
+
+
+def test_the_page_and_a_batch_read_the_same_dates(page: Page) -> None:
+    files = [
+        ("2018-01-27_hnc.txt", "Turkey."),
+        ("hnc 2018-01-27.md", "date 2018-01-31 Turkey."),
+        ("hnc.txt", " \r\n Date: 2018-01-31\r\nTurkey."),
+        ("hnc.txt", "Turkey. date 2018-01-31"),
+        ("2018-02-30.txt", "date 2018-01-31 Turkey."),
+        ("2018-13-01.txt", "date 2018-02-30 Turkey."),
+        ("12018-01-27.txt", "date 2018-01-311 Turkey."),
+    ]
+    read_dates = """async (files) => {
+        const { readFile } = await import("/page/service.js");
+        const read = await Promise.all(files.map(([name, text]) => readFile(new File([text], name))));
+        return read.map((one) => one.date || null);
+    }"""
+    assert page.evaluate(read_dates, files) == [read_text(text.encode(), name).date for name, text in files]
 
 
 def test_a_dropped_file_fills_the_form(page: Page) -> None:

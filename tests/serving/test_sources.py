@@ -96,13 +96,13 @@ def test_a_folder(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     (folder / "sub").mkdir(parents=True)
     (folder / ".git").mkdir()
-    for name in ("b.txt", "sub/a.TXT", "notes.docx", ".hidden.txt", ".git/c.txt"):
+    for name in ("2018-01-27 b.txt", "sub/a.TXT", "notes.docx", ".hidden.txt", ".git/c.txt"):
         (folder / name).write_text(name)
     (folder / "gone.txt").symlink_to("nowhere")
     source = source_of(folder)
     (folder / "later.txt").write_text("came later")
     assert fields_of(source) == [
-        {"text": "b.txt", "id": "b.txt"},
+        {"text": "2018-01-27 b.txt", "date": "2018-01-27", "id": "2018-01-27 b.txt"},
         "unreadable_file",
         {"text": "sub/a.TXT", "id": "sub/a.TXT"},
     ]

@@ -15,7 +15,7 @@ from serving.chunks import Settings, classify_chunk
 from serving.reading import read_file
 from serving.records import File
 from serving.rows import parse_rows
-from serving.texts import MAX_FILE, read_text, unwrap
+from serving.texts import MAX_FILE, find_date, read_text, unwrap
 from stance.bundle import load_bundle
 from stance.errors import DocumentError
 
@@ -72,6 +72,35 @@ def test_of_a_page_the_article_is_read(name: str) -> None:
     assert "Sport" not in read.text
     assert "Copyright" not in read.text
     assert (read.title, read.date) == ("Talks open in Sochi", "2018-01-30")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "date"),
+    [
+        ("2018-01-27_hnc.txt", "Turkey.", "2018-01-27"),
+        ("sub/hnc 2018-01-27.txt", "date 2018-01-31 Turkey.", "2018-01-27"),
+        ("2018-01-27/hnc.txt", "Turkey.", None),
+        ("hnc.txt", " \n Date: 2018-01-31\nTurkey.", "2018-01-31"),
+        ("hnc.txt", "Turkey. date 2018-01-31", None),
+        ("hnc.txt", "date 2018-01-311", None),
+        ("2018-02-30.txt", "date 2018-01-31 Turkey.", "2018-01-31"),
+        ("2018-13-01.txt", "date 2018-02-30", None),
+        ("12018-01-27.txt", "Turkey.", None),
+    ],
+)
+def test_the_date_is_of_the_name_or_of_the_first_line(name: str, text: str, date: str | None) -> None:
+    assert find_date(name, text) == date
+    assert read_text(text.encode(), name).date == date
+
+
+def test_the_date_inside_a_page_is_before_that_of_its_name() -> None:
+    pytest.importorskip("trafilatura", reason="the extra 'batch' is not installed")
+    assert read_text(HTML, "2011-03-15.html").date == "2018-01-30"
+
+
+def test_a_pdf_has_the_date_of_its_name() -> None:
+    pytest.importorskip("pypdf", reason="the extra 'batch' is not installed")
+    assert read_text(pdf("Turkey."), "2018-01-27.pdf").date == "2018-01-27"
 
 
 @pytest.mark.parametrize("name", ["talks.pdf", "-"])
