@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from serving.chunks import Chunk, Done, Settings, chunk_length, gather
+from serving.folders import Folder
 from serving.local import classify_local
 from serving.parts import Parts
 from serving.records import FIELDS
@@ -43,11 +44,16 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What was done: documents in all, of which with an error, of which by an earlier run."""
+    """What was done: documents in all, of which with an error, of which by an earlier run.
+
+    Attributes:
+        left_out: files of a folder that are of a kind that is not read.
+    """
 
     documents: int
     failed: int
     earlier: int
+    left_out: int
 
 
 def run_batch(job: Job, progress: Progress = lambda done, failed, total: None) -> Summary:
@@ -64,8 +70,8 @@ def run_batch(job: Job, progress: Progress = lambda done, failed, total: None) -
     with parts.lock():
         if job.overwrite or not parts.is_begun:
             parts.clear()
-        source, total = _prepare(job, parts, version)
-        earlier = parts.documents
+        source, plan = _prepare(job, parts, version)
+        total, earlier = plan["documents"], parts.documents
         progress(earlier, parts.failed, total)
         for done in _classify(job, source, parts, total) if earlier < total else ():
             parts.add(done)
@@ -75,7 +81,8 @@ def run_batch(job: Job, progress: Progress = lambda done, failed, total: None) -
                 f"{job.source}: held {total:,} documents, now {parts.documents:,}; begin anew: --overwrite"
             )
         parts.finish()
-    return Summary(total, parts.failed, earlier)
+    # A plan that an earlier version put down does not tell what was left out.
+    return Summary(total, parts.failed, earlier, plan.get("left_out", 0))
 
 
 def _check_out(job: Job) -> None:
@@ -89,8 +96,8 @@ def _check_out(job: Job) -> None:
         arrow_schema()
 
 
-def _prepare(job: Job, parts: Parts, version: str) -> tuple[Source, int]:
-    """IN and the number of its documents; on going on, after a look that all is as it was."""
+def _prepare(job: Job, parts: Parts, version: str) -> tuple[Source, dict[str, Any]]:
+    """IN and the plan, with the number of its documents; on going on, after a look that all is as it was."""
     source = open_source(job.source.resolve(), job.settings.names, (parts.folder / "files.sqlite").resolve())
     settings: Mapping[str, Any] = {
         "IN": source.fingerprint(),
@@ -102,10 +109,11 @@ def _prepare(job: Job, parts: Parts, version: str) -> tuple[Source, int]:
     plan = parts.plan(settings)
     if plan is None:
         _check_columns(job, source.columns())
-        plan = {**settings, "documents": source.count()}
+        left_out = source.left_out() if isinstance(source, Folder) else 0
+        plan = {**settings, "documents": source.count(), "left_out": left_out}
         parts.save_plan(plan)
     parts.load()
-    return source, plan["documents"]
+    return source, plan
 
 
 def _check_columns(job: Job, columns: list[str] | None) -> None:

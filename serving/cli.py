@@ -203,7 +203,8 @@ def batch(
         errors.file.flush()
         os._exit(130)  # at once: Python would wait for the workers' last chunks
     earlier = f" ({summary.earlier:,} by an earlier run)" if summary.earlier else ""
-    told = f"{out}: {summary.documents:,} documents{earlier}, {summary.failed:,} with an error"
+    left_out = f"; files of other kinds left out: {summary.left_out:,}" if summary.left_out else ""
+    told = f"{out}: {summary.documents:,} documents{earlier}, {summary.failed:,} with an error{left_out}"
     errors.print(told, markup=False, highlight=False, soft_wrap=True)
 
 

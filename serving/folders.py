@@ -15,7 +15,9 @@ from stance.errors import BatchError
 
 
 def list_files(folder: Path, listing: Path) -> None:
-    """List all texts below a folder, but for hidden ones, sorted by path; an interrupted call leaves no listing.
+    """List all texts below a folder, but for hidden ones, sorted by path, and count the files of other kinds.
+
+    An interrupted call leaves no listing.
 
     Raises:
         BatchError: if there are none, or a folder cannot be looked into.
@@ -24,18 +26,30 @@ def list_files(folder: Path, listing: Path) -> None:
     temporary.unlink(missing_ok=True)
     with closing(sqlite3.connect(temporary)) as database:
         database.execute("CREATE TABLE files (path BLOB PRIMARY KEY) WITHOUT ROWID")
-        found = database.executemany("INSERT INTO files VALUES (?)", ((os.fsencode(one),) for one in _texts(folder)))
-        if found.rowcount < 1:
+        database.execute("CREATE TABLE others (count INTEGER)")
+        others = 0
+        for path in _files(folder, listing.parent):
+            if path.lower().endswith(SUFFIXES):
+                database.execute("INSERT INTO files VALUES (?)", (os.fsencode(path),))
+            else:
+                others += 1
+        database.execute("INSERT INTO others VALUES (?)", (others,))
+        if not _count(database):
             raise BatchError(f"{folder}: holds no file that ends in {', '.join(SUFFIXES)}")
         database.commit()
     temporary.replace(listing)
 
 
-def _texts(folder: Path) -> Iterator[str]:
+def _count(database: sqlite3.Connection) -> int:
+    return int(database.execute("SELECT count(*) FROM files").fetchone()[0])
+
+
+def _files(folder: Path, own: Path) -> Iterator[str]:
+    """Paths of all files but hidden ones and those of the batch's own folder, which may lie in there."""
     for parent, folders, names in os.walk(folder, onerror=_refuse):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [name for name in folders if not name.startswith(".") and Path(parent, name) != own]
         for name in names:
-            if name.lower().endswith(SUFFIXES) and not name.startswith("."):
+            if not name.startswith("."):
                 yield os.path.relpath(os.path.join(parent, name), folder)
 
 
@@ -74,7 +88,12 @@ class Folder:
     def count(self) -> int:
         """How many files there are."""
         with closing(sqlite3.connect(self.listing)) as database:
-            return int(database.execute("SELECT count(*) FROM files").fetchone()[0])
+            return _count(database)
+
+    def left_out(self) -> int:
+        """How many files are of a kind that is not read; hidden ones count for nothing."""
+        with closing(sqlite3.connect(self.listing)) as database:
+            return int(database.execute("SELECT count FROM others").fetchone()[0])
 
     def fingerprint(self) -> str:
         """The folder; what is in it, the listing holds."""

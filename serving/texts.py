@@ -14,7 +14,7 @@ from stance.errors import DocumentError, ExtraMissing
 #: Most bytes of a file that is read.
 MAX_FILE = 64 << 20
 #: Endings of the files that a folder is searched for.
-SUFFIXES: tuple[str, ...] = (".txt", ".text", ".html", ".htm", ".xhtml", ".pdf")
+SUFFIXES: tuple[str, ...] = (".txt", ".text", ".md", ".html", ".htm", ".xhtml", ".pdf")
 # Atomic, lest a row of comments be tried in every way there is to part it.
 _HTML = re.compile(
     rb"(?:\s|\xef\xbb\xbf|(?><!--.*?-->)|<\?xml[^>]*>)*+<(?:!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL

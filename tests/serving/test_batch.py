@@ -137,8 +137,11 @@ def test_a_folder_of_texts_and_the_options(tiny_bundle: Path, tmp_path: Path) ->
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.txt").write_text(TEXT)
     (tmp_path / "in" / "b.txt").write_bytes(b"\xff")
+    for name in ("picture.png", "sheet.docx", ".hidden.docx"):
+        (tmp_path / "in" / name).touch()
     out = tmp_path / "out #1 %20.jsonl"
-    batch(tiny_bundle, tmp_path / "in", out, "--actors", "HNC; Iran", "--process", "Black Sea talks")
+    told = batch(tiny_bundle, tmp_path / "in", out, "--actors", "HNC; Iran", "--process", "Black Sea talks")
+    assert told.endswith("2 documents, 1 with an error; files of other kinds left out: 2\n")
     good, other, bad = read(out)
     assert (good["doc_id"], good["process_key"], good["process_name"]) == ("a.txt", "", "Black Sea talks")
     assert [good["actor"], other["actor"]] == ["HNC", "Iran"]

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.chunks import gather
+from serving.folders import Folder
 from serving.records import Fault, Line
 from serving.sources import MAX_LINE, Source, open_source
 from stance.errors import BatchError, DocumentError
@@ -96,7 +97,7 @@ def test_a_folder(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     (folder / "sub").mkdir(parents=True)
     (folder / ".git").mkdir()
-    for name in ("2018-01-27 b.txt", "sub/a.TXT", "notes.docx", ".hidden.txt", ".git/c.txt"):
+    for name in ("2018-01-27 b.txt", "sub/a.TXT", "notes.docx", "sub/notes.md", ".hidden.txt", ".git/c.txt"):
         (folder / name).write_text(name)
     (folder / "gone.txt").symlink_to("nowhere")
     source = source_of(folder)
@@ -105,7 +106,19 @@ def test_a_folder(tmp_path: Path) -> None:
         {"text": "2018-01-27 b.txt", "date": "2018-01-27", "id": "2018-01-27 b.txt"},
         "unreadable_file",
         {"text": "sub/a.TXT", "id": "sub/a.TXT"},
+        {"text": "sub/notes.md", "id": "sub/notes.md"},
     ]
+    assert isinstance(source, Folder)
+    assert source.left_out() == 1
+
+
+def test_what_a_batch_writes_in_its_folder_is_no_part_of_it(tmp_path: Path) -> None:
+    (tmp_path / "out.jsonl.parts").mkdir()
+    for name in ("a.txt", "notes.docx", "out.jsonl.parts/lock", "out.jsonl.parts/b.txt"):
+        (tmp_path / name).write_text(name)
+    source = open_source(tmp_path, {}, tmp_path / "out.jsonl.parts" / "files.sqlite")
+    assert isinstance(source, Folder)
+    assert (source.count(), source.left_out()) == (1, 1)
 
 
 @pytest.mark.parametrize("name", ["in.docx", "none.jsonl", "empty"])
