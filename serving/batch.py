@@ -13,12 +13,14 @@ from serving.folders import Folder
 from serving.local import classify_local
 from serving.parts import Parts
 from serving.records import FIELDS
-from serving.rows import arrow_schema
+from serving.rows import Row, arrow_schema
 from serving.settings import cores
 from serving.sources import Source, open_source
 from stance.bundle import load_bundle
 from stance.errors import BatchError
 
+#: Most documents with an error that a summary tells one by one.
+MAX_FAILURES = 5
 #: Called with documents done, documents with an error, and documents in all.
 Progress = Callable[[int, int, int], None]
 
@@ -48,12 +50,14 @@ class Summary:
 
     Attributes:
         left_out: files of a folder that are of a kind that is not read.
+        failures: the rows of the first documents with an error, at most :data:`MAX_FAILURES`.
     """
 
     documents: int
     failed: int
     earlier: int
     left_out: int
+    failures: list[Row]
 
 
 def run_batch(job: Job, progress: Progress = lambda done, failed, total: None) -> Summary:
@@ -80,9 +84,10 @@ def run_batch(job: Job, progress: Progress = lambda done, failed, total: None) -
             raise BatchError(
                 f"{job.source}: held {total:,} documents, now {parts.documents:,}; begin anew: --overwrite"
             )
+        failures = parts.failures(MAX_FAILURES)
         parts.finish()
     # A plan that an earlier version put down does not tell what was left out.
-    return Summary(total, parts.failed, earlier, plan.get("left_out", 0))
+    return Summary(total, parts.failed, earlier, plan.get("left_out", 0), failures)
 
 
 def _check_out(job: Job) -> None:

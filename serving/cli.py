@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.text import Text
 
 from serving.answers import answer, process_field, split_names
 from serving.display import lines_of, marked_text, shown_progress, table_of, visible
@@ -25,6 +26,12 @@ from serving.texts import FileText
 from stance import __version__
 from stance.bundle import PROCESSES, Bundle, load_bundle
 from stance.errors import StanceError
+
+if TYPE_CHECKING:
+    from serving.batch import Summary
+
+#: Most characters of an id or a message that are told of a document with an error; OUT has the whole.
+_MOST = 200
 
 app = typer.Typer(
     help="Where the actors of a news text stand toward a peace process.\n\n"
@@ -178,17 +185,17 @@ def batch(
 ) -> None:
     """Classify a whole archive: a row for each document and actor, with all that /classify gives.
 
-    A document that cannot be classified becomes a row with its error. A batch that was stopped, however that was, goes
-    on where it was when the same command (without --overwrite) is given again; until it is done its parts lie in
-    OUT.parts. docs/batch.md tells what IN may hold and what OUT holds. Needs the extra 'batch', and 'ray' for
-    --engine ray.
+    A document that cannot be classified becomes a row with its error; the first few are told on standard error too. A
+    batch that was stopped, however that was, goes on where it was when the same command (without --overwrite) is given
+    again; until it is done its parts lie in OUT.parts. docs/batch.md tells what IN may hold and what OUT holds. Needs
+    the extra 'batch', and 'ray' for --engine ray.
 
     Exit codes: 0 if OUT was written, with errors of single documents or without; 1 if the batch could not be begun
     or not gone on with; 2 if the command is wrong; 130 if it was stopped by Ctrl-C.
 
     Example: stance batch articles.jsonl stances.parquet
     """
-    from serving.batch import Job, Summary, run_batch
+    from serving.batch import Job, run_batch
     from serving.chunks import Settings
 
     settings = Settings(process, tuple(split_names(actors)), _columns(field))
@@ -202,10 +209,26 @@ def batch(
         errors.print("stopped; the same command goes on from here")
         errors.file.flush()
         os._exit(130)  # at once: Python would wait for the workers' last chunks
+    _tell_failures(summary)
     earlier = f" ({summary.earlier:,} by an earlier run)" if summary.earlier else ""
     left_out = f"; files of other kinds left out: {summary.left_out:,}" if summary.left_out else ""
     told = f"{out}: {summary.documents:,} documents{earlier}, {summary.failed:,} with an error{left_out}"
     errors.print(told, markup=False, highlight=False, soft_wrap=True)
+
+
+def _tell_failures(summary: Summary) -> None:
+    """The first documents with an error, so that nobody has to search OUT to learn what went wrong."""
+    for row in summary.failures:
+        words = (row["doc_id"], row["error_code"], row["error_message"])
+        errors.print(Text(": ".join(map(_short, words))), soft_wrap=True)
+    more = summary.failed - len(summary.failures)
+    if more:
+        errors.print(f"and {more:,} more with an error: OUT has their error_code", highlight=False, soft_wrap=True)
+
+
+def _short(words: str) -> str:
+    line = " ".join(visible(words).split())
+    return line if len(line) <= _MOST else f"{line[:_MOST]}…"
 
 
 @app.command()

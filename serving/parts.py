@@ -13,11 +13,12 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from serving.chunks import Done
-from serving.rows import arrow_schema, parse_rows
+from serving.rows import Row, arrow_schema, parse_rows
 from stance.errors import BatchError
 
 _PLAN = "plan.json"
@@ -131,6 +132,16 @@ class Parts:
             os.fsync(stream.fileno())
         temporary.replace(self.folder / name)
         _sync(self.folder)
+
+    def failures(self, most: int) -> list[Row]:
+        """The rows of the first documents with an error, at most so many; only until :meth:`finish`."""
+        return list(islice(self._failures(), most))
+
+    def _failures(self) -> Iterator[Row]:
+        for name in self._names():
+            if not name.endswith("-0.jsonl"):
+                rows = parse_rows((self.folder / name).read_bytes())
+                yield from (row for row in rows if row["error_code"] is not None)
 
     def finish(self) -> None:
         """Put the parts together to OUT, and remove them."""

@@ -100,6 +100,29 @@ def test_a_bad_document_is_a_row_and_no_document_is_without_one(tiny_bundle: Pat
     bad = {row["doc_id"]: row["error_code"] for row in rows if row["error_code"]}
     assert bad == {"10": "invalid_request", "lost": "unknown_process"}
     assert rows == sorted(rows, key=lambda row: row["doc_index"])
+    first, second, last = told.splitlines()
+    assert first.startswith("10: invalid_request: no valid JSON")
+    assert second.startswith("lost: unknown_process: unknown process 'nowhere'")
+    assert last.endswith("13 documents, 2 with an error")
+
+
+def test_of_many_bad_documents_the_first_are_told_and_no_text_is(tiny_bundle: Path, tmp_path: Path) -> None:
+    bad = [{"id": f"b{n}\x1b[2J\n", "text": "Secret words.", "date": "secret"} for n in range(70)]
+    bad[1]["id"] = "x" * 100_000
+    bad[2]["text"] = "Secret words. " * 5000
+    lines = [json.dumps({"id": "good", "text": TEXT}), *map(json.dumps, bad)]
+    (tmp_path / "in.jsonl").write_text("\n".join(lines))
+    told = batch(tiny_bundle, tmp_path / "in.jsonl", tmp_path / "out.jsonl")
+    codes = [line.split(": ")[:2] for line in told.splitlines()[:5]]
+    assert codes == [
+        ["b0\ufffd[2J", "invalid_request"],
+        ["x" * 200 + "…", "invalid_request"],
+        ["b2\ufffd[2J", "text_too_long"],
+        ["b3\ufffd[2J", "invalid_request"],
+        ["b4\ufffd[2J", "invalid_request"],
+    ]
+    assert told.splitlines()[5] == "and 65 more with an error: OUT has their error_code"
+    assert "ecret" not in told
 
 
 def test_parquet_holds_the_same_rows(tiny_bundle: Path, small: Path) -> None:
