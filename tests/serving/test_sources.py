@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable
 from datetime import date
@@ -74,6 +75,18 @@ def test_parquet(tmp_path: Path) -> None:
     )
     assert fields_of(source_of(path)) == [{"text": "a", "date": "2018-01-30", "actors": ["HNC"]}, {}]
     assert source_of(path).columns() == ["text", "date", "actors", "n"]
+
+
+def test_a_process_of_ones_own_is_a_struct_of_parquet_but_no_cell_of_csv(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow", reason="the extra 'batch' is not installed")
+    import pyarrow.parquet as pq
+
+    own = {"name": "Havana talks", "aliases": ["Cuba talks"]}
+    pq.write_table(pa.table({"text": ["a", "b"], "process": [own, None]}), tmp_path / "in.parquet")
+    assert fields_of(source_of(tmp_path / "in.parquet")) == [{"text": "a", "process": own}, {"text": "b"}]
+    with (tmp_path / "in.csv").open("w", newline="") as stream:
+        csv.writer(stream).writerows([["text", "process"], ["a", json.dumps(own)], ["b", ""]])
+    assert fields_of(source_of(tmp_path / "in.csv")) == [{"text": "a", "process": json.dumps(own)}, {"text": "b"}]
 
 
 def test_values_of_parquet_that_cannot_be_read_are_faults(tmp_path: Path) -> None:
