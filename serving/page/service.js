@@ -35,6 +35,18 @@ const DATE = /(?<!\d)(\d{4}-\d{2}-\d{2})(?!\d)/;
 /** The date if there is such a day, else empty; the 30th of February would be taken for a day of March. */
 const validDate = (date) => (date && new Date(date).toJSON()?.startsWith(date) ? date : "");
 
+// What may stand before the first tag of a web page, and that tag, as in serving/texts.py.
+const PROLOGUE = /\s+|<!--[^]*?-->|<\?xml[^>]*>/iy;
+const FIRST_TAG = /<(?:!doctype\s+html|html)\b/iy;
+
+/** Whether a text is the source of a web page, by its first 4096 characters. */
+export function isWebPage(text) {
+  const head = text.slice(0, 4096);
+  PROLOGUE.lastIndex = FIRST_TAG.lastIndex = 0;
+  while (PROLOGUE.test(head)) FIRST_TAG.lastIndex = PROLOGUE.lastIndex;
+  return FIRST_TAG.test(head);
+}
+
 /** A text file as `{text, title, date}`; the date is that of its name, or of a first line such as "date 2018-01-31". */
 export async function readFile(file) {
   let text;
@@ -44,6 +56,10 @@ export async function readFile(file) {
     throw new Refused(`${file.name} is not a text file in UTF-8.`);
   }
   if (text.includes("\0")) throw new Refused(`${file.name} is not a text file.`);
+  if (isWebPage(text)) {
+    throw new Refused(`${file.name} is a web page, whose tags would be read as words. Save it as text, `
+      + "or read it with “stance classify” or “stance batch”, which take web pages.");
+  }
   const named = file.name.replace(/\.\w+$/, "");
   const date = validDate(DATE.exec(named)?.[1]);
   const title = (date ? named.replace(date, "") : named).replace(/^[\s_.-]+|[\s_.-]+$/g, "");

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from serving.texts import read_text
+from serving.texts import is_plain, read_text
 
 ROOT = Path(__file__).resolve().parents[2]
 SEED = (ROOT / "seeds" / "000_bf9ec2e30b3d9496.txt").read_text(encoding="utf-8")
@@ -208,6 +208,36 @@ def test_a_dropped_file_fills_the_form(page: Page) -> None:
     expect(page.locator("#text")).to_have_value(TEXT)
     expect(page.locator("#date")).to_have_value("2018-01-30")
     expect(page.locator("#title")).to_have_value("a")
+
+
+def test_a_web_page_is_refused(page: Page) -> None:
+    source = b"<!-- saved -->\n<!DOCTYPE html><html><body><p>Turkey will come to Sochi.</p></body></html>"
+    page.fill("#text", TEXT)
+    page.set_input_files("#files", [{"name": "talks.html", "mimeType": "text/html", "buffer": source}])
+    expect(page.locator("#problem")).to_contain_text("talks.html is a web page")
+    expect(page.locator("#problem")).to_contain_text("Save it as text, or read it with “stance classify”")
+    expect(page.locator("#text")).to_have_value(TEXT)
+
+
+def test_the_page_and_a_batch_tell_web_pages_alike(page: Page) -> None:
+    texts = [
+        "<html>",
+        " \n<!doctype\nHTML PUBLIC>",
+        "<?xml version='1.0'?><!-- > --><!---->\n<html lang='en'>",
+        "<!---->" * 200 + "<html>",
+        "<!---->" * 500 + "Turkey",
+        "<!-- left open <html>",
+        "<!-- <html> --> Turkey",
+        "<htmlx>",
+        "<p>Turkey</p>",
+        "Turkey <html>",
+        "",
+    ]
+    tell = """async (texts) => {
+        const { isWebPage } = await import("/page/service.js");
+        return texts.map(isWebPage);
+    }"""
+    assert page.evaluate(tell, texts) == [not is_plain(text.encode(), "a.txt") for text in texts]
 
 
 def test_right_to_left_text_is_shown_right(page: Page) -> None:
