@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from serving.answers import answer, process_field
 from serving.records import Record, name_of
@@ -76,6 +77,7 @@ def classify_chunk(bundle: Bundle, chunk: Chunk, settings: Settings) -> Done:
 
 def _rows_of(bundle: Bundle, record: Record, settings: Settings) -> list[Row]:
     doc_id = name_of(record)
+    fields: dict[str, Any] = {}
     try:
         fields = record.fields(settings.names)
         doc_id = _encodable(str(fields.pop("id", doc_id)))
@@ -87,7 +89,13 @@ def _rows_of(bundle: Bundle, record: Record, settings: Settings) -> list[Row]:
         fault = ErrorOut(code=error.code, message=_encodable(str(error)), field=error.field)
     except Exception as error:  # a fault of ours, or of a library's, in one document must not stop the others
         fault = ErrorOut(code="internal_error", message=_encodable(f"{type(error).__name__}: {error}"))
-    return [error_row(record.index, doc_id, fault)]
+    return [error_row(record.index, doc_id, fault, _title_and_date(fields))]
+
+
+def _title_and_date(fields: Mapping[str, Any]) -> dict[str, str]:
+    """Both as given, for a document with an error, which may lie in them: what is no string is left out."""
+    found = {name: fields.get(name) for name in ("title", "date")}
+    return {name: _encodable(value) for name, value in found.items() if isinstance(value, str)}
 
 
 def worker_died(record: Record) -> Done:

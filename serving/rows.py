@@ -86,9 +86,10 @@ def _of_actor(one: Mapping[str, Any] | None) -> Row:
     }
 
 
-def error_row(index: int, doc_id: str, error: ErrorOut) -> Row:
-    """The row of a document that was not classified."""
-    return _row(index, doc_id, error_code=error.code, error_message=error.message, error_field=error.field)
+def error_row(index: int, doc_id: str, error: ErrorOut, given: Mapping[str, str] | None = None) -> Row:
+    """The row of a document that was not classified; ``given`` are its ``title`` and ``date``, where it has them."""
+    told = {"error_code": error.code, "error_message": error.message, "error_field": error.field}
+    return _row(index, doc_id, **(given or {}), **told)
 
 
 def dump_rows(rows: Iterable[Row]) -> bytes:

@@ -23,8 +23,8 @@ from serving.batch import Job, run_batch
 from serving.chunks import Done, Settings, classify_chunk
 from serving.local import classify_local
 from serving.parts import Parts
-from serving.records import Line
-from serving.rows import COLUMNS, PROBABILITIES, arrow_schema
+from serving.records import Cells, File, Line, Record
+from serving.rows import COLUMNS, PROBABILITIES, arrow_schema, parse_rows
 from stance.bundle import load_bundle
 from stance.errors import BatchError, DocumentError, ExtraMissing
 
@@ -303,6 +303,29 @@ def test_only_what_was_done_is_left_behind(tmp_path: Path) -> None:
 def test_workers_that_cannot_start_end_the_batch(tmp_path: Path) -> None:
     with pytest.raises(BatchError, match="could load the bundle"):
         list(classify_local(iter([[Line(0, b"{}")]]), Settings(), tmp_path / "none", 1))
+
+
+def test_a_bad_document_keeps_the_title_and_date_that_were_given(tiny_bundle: Path) -> None:
+    texts = [
+        '{"text": "", "title": "T", "date": "2018-01-30", "id": "a"}',
+        '{"text": "Turkey.", "title": "T", "date": "soon"}',
+        '{"text": "Turkey.", "title": ["T"], "date": 2018}',
+        "nonsense",
+    ]
+    chunk: list[Record] = [Line(index, text.encode()) for index, text in enumerate(texts)]
+    chunk.append(Cells(4, {"text": "", "title": "T\udcff"}))
+    chunk.append(File(5, "2018-01-27 empty.txt", b""))
+    done = classify_chunk(load_bundle(tiny_bundle, threads=1), chunk, Settings())
+    rows = parse_rows(done.rows)
+    assert done.failed == len(rows) == 6
+    assert [(row["title"], row["date"]) for row in rows] == [
+        ("T", "2018-01-30"),
+        ("T", "soon"),
+        (None, None),
+        (None, None),
+        ("T\\udcff", None),
+        (None, "2018-01-27"),
+    ]
 
 
 class Raising(Line):
