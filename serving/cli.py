@@ -114,8 +114,9 @@ def classify(
 ) -> None:
     """Read texts and tell each actor's stance, its probability, and the sentence that shows it best.
 
-    A table in a terminal. Elsewhere a line an actor, its cells parted by tabs: file, actor, stance, probability,
-    evidence. Warnings and errors go to standard error. Web pages and PDFs need the extra 'batch'.
+    A table in a terminal, with the other labels that are plausible. Elsewhere a line an actor, its cells parted by
+    tabs: file, actor, stance, probability, evidence; --json has all. Warnings and errors go to standard error. Web
+    pages and PDFs need the extra 'batch'.
 
     Exit codes: 0 if all files were classified; 1 if one was not, after all others were, or if there is no sound
     bundle; 2 if the command is wrong.
@@ -234,7 +235,8 @@ def _short(words: str) -> str:
 @app.command()
 def report(
     results: Annotated[
-        Path, typer.Argument(metavar="RESULTS", help="The .parquet or .jsonl file that stance batch wrote.")
+        list[Path],
+        typer.Argument(metavar="RESULTS", help="The .parquet or .jsonl files that stance batch wrote, put together."),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The page to write, one .html file.")] = Path("report.html"),
     export: Annotated[

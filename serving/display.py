@@ -34,21 +34,23 @@ def best_evidence(actor: ActorOut) -> str:
 
 
 def table_of(response: ClassifyResponse) -> Table:
-    """A row an actor: stance, probability and the sentence that shows it best."""
+    """A row an actor: stance, probability, what else it may be, and the sentence that shows it best."""
     table = Table(title=Text(visible(f"{response.id}: {response.process.name}")), title_justify="left")
     table.add_column("actor")
     table.add_column("stance", no_wrap=True)
     table.add_column("probability", justify="right")
+    table.add_column("may also be")
     table.add_column("evidence", overflow="fold")
     for one in response.actors:
         probability = f"{one.probabilities[one.stance]:.2f}"
         stance = Text(one.stance, style=_STYLES[one.stance])
-        table.add_row(Text(visible(one.actor)), stance, probability, Text(best_evidence(one)))
+        others = ", ".join(label for label in one.plausible if label != one.stance)
+        table.add_row(Text(visible(one.actor)), stance, probability, others, Text(best_evidence(one)))
     return table
 
 
 def lines_of(response: ClassifyResponse) -> Iterator[str]:
-    """The same without a terminal: a line an actor, its cells parted by tabs, the file's name first."""
+    """Without a terminal: a line an actor, its cells parted by tabs, the file's name first; no other labels."""
     for one in response.actors:
         cells = (
             response.id or "",

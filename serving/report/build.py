@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from serving.report.network import build_network, dump_edges, dump_graphml, dump_statements
-from serving.report.results import load_results
+from serving.report.results import load_results, name_files
 from stance.errors import ReportError
 
+#: Most files that the title names.
+_MAX_NAMED = 3
 GRAPHML, EDGES, STATEMENTS = "network.graphml", "edges.csv", "statements.csv"
 
 
@@ -21,7 +24,7 @@ class Written:
     statements: int
 
 
-def write_report(source: Path, out: Path, export: Path | None = None) -> Written:
+def write_report(sources: Sequence[Path], out: Path, export: Path | None = None) -> Written:
     """Write the page and, where a folder is named, the network's files.
 
     Raises:
@@ -32,19 +35,24 @@ def write_report(source: Path, out: Path, export: Path | None = None) -> Written
         raise ReportError(f"{out}: the report is a page; its name must end in .html")
     from serving.report.page import render_page
 
-    results = load_results(source)
+    results = load_results(sources)
     files = {
         GRAPHML: dump_graphml(build_network(results.statements)),
         EDGES: dump_edges(results.statements),
         STATEMENTS: dump_statements(results.statements),
     }
-    pages = {out: render_page(results, source.name, files)}
+    pages = {out: render_page(results, _title(name_files(sources)), files)}
     if export is not None:
         export.mkdir(parents=True, exist_ok=True)
         pages |= {export / name: text for name, text in files.items()}
     for path, text in pages.items():
         _write(path, text)
     return Written(tuple(pages), results.documents, len(results.statements))
+
+
+def _title(names: Sequence[str]) -> str:
+    more = len(names) - _MAX_NAMED
+    return ", ".join(names[:_MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _write(path: Path, text: str) -> None:

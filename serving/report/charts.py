@@ -26,6 +26,8 @@ _SHAPES = {"support": "circle", "conditional": "diamond", "boycott": "square"}
 #: Pixels that a part of a bar needs for its sign and its count, and for its sign alone.
 _ROOM, _ROOM_FOR_SIGN = 34, 11
 _MAX_SENTENCE = 280
+#: Upright: a slanted label of the last column would stand out over the right border.
+_COLUMNS: Mapping[str, object] = {"orient": "top", "labelAngle": -90}
 
 
 def clip(text: str) -> str:
@@ -34,11 +36,11 @@ def clip(text: str) -> str:
 
 
 def heat_map(actors: Sequence[str], periods: Sequence[str], positions: Iterable[Position]) -> Spec:
-    """Actors by periods; a cell has the stance's colour and sign, with a star where another was taken too."""
+    """Actors by periods; a cell has the stance's colour and sign, ? where it may be another, * for a second one."""
     axes = alt.Chart(alt.Data(values=[])).encode(
-        x=alt.X("period:O", sort=list(periods), scale=_domain(periods), axis=_axis(orient="top", labelAngle=-60)),
+        x=alt.X("period:O", sort=list(periods), scale=_domain(periods), axis=_axis(**_COLUMNS)),
         y=alt.Y("actor:N", sort=list(actors), scale=_domain(actors), axis=_axis(grid=True)),
-        tooltip=_tooltip("actor", "period", "stance", "documents", "sentence"),
+        tooltip=_tooltip("actor", "period", "stance", "may also be", "documents", "sentence"),
     )
     cells = axes.mark_rect(cornerRadius=2).encode(color=_colour())
     signs = axes.mark_text(fontWeight="bold").encode(text="sign:N", color=_ink("datum.stance === 'support'"))
@@ -90,7 +92,7 @@ def line(first: date, last: date) -> Spec:
     axes = alt.Chart(alt.Data(values=[])).encode(
         x=alt.X("day:T", scale=alt.Scale(type="utc", domain=domain), axis=ticks),
         y=alt.Y("stance:O", sort=list(_SHAPES), scale=alt.Scale(domain=list(_SHAPES)), axis=_axis(grid=True)),
-        tooltip=_tooltip("period", "stance", "documents", "sentence"),
+        tooltip=_tooltip("period", "stance", "may also be", "documents", "sentence"),
     )
     shape = alt.Shape("stance:N", legend=None, scale=alt.Scale(domain=list(_SHAPES), range=list(_SHAPES.values())))
     path = axes.mark_line(interpolate="step-after", color=_NEUTRAL, strokeWidth=1.5)
@@ -113,7 +115,7 @@ def grid(camps: Camps) -> Spec:
     """Actors by actors: agreement from -1 to 1 where two took a stance in the same document, with its sign."""
     names = list(camps.actors)
     axes = alt.Chart(alt.Data(values=[])).encode(
-        x=alt.X("other:N", sort=names, scale=_domain(names), axis=_axis(orient="top", labelAngle=-60, labelLimit=120)),
+        x=alt.X("other:N", sort=names, scale=_domain(names), axis=_axis(labelLimit=120, **_COLUMNS)),
         y=alt.Y("actor:N", sort=names, scale=_domain(names), axis=_axis(grid=True)),
         tooltip=_tooltip("actor", "other", "agreement", "documents"),
     )
@@ -142,8 +144,9 @@ def _pair(camps: Camps, row: int, column: int) -> dict[str, object]:
 
 def _about(one: Position) -> dict[str, object]:
     counts = ", ".join(f"{label} {count}" for label, count in one.counts.items())
-    sign = SIGNS[one.stance] + ("*" if one.is_mixed else "")
-    return {"stance": one.stance, "sign": sign, "documents": counts, "sentence": clip(one.best.sentence)}
+    sign = SIGNS[one.stance] + ("?" if one.is_unsure else "") + ("*" if one.is_mixed else "")
+    about = {"stance": one.stance, "sign": sign, "documents": counts, "sentence": clip(one.best.sentence)}
+    return {**about, "may also be": ", ".join(one.best.others)}
 
 
 def _spec(chart: Any, values: list[dict[str, object]], description: str, width: object, height: object) -> Spec:

@@ -27,11 +27,12 @@ _PERIODS: Mapping[str, Callable[[date], str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How many statements have a label, and their share of all (0..1)."""
+    """How many statements have a label, their share of all (0..1), and how many of them may have another too."""
 
     label: str
     count: int
     share: float
+    unsure: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,11 @@ class Position:
         """Whether another stance than ``none`` was taken too."""
         return any(label not in ("none", self.stance) for label in self.counts)
 
+    @property
+    def is_unsure(self) -> bool:
+        """Whether even the most probable statement may have another label."""
+        return bool(self.best.others)
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -67,7 +73,9 @@ class Moment:
 def shares_of(statements: Sequence[Statement]) -> list[Share]:
     """The shares of all labels, in the order of :data:`stance.schema.LABELS`."""
     counts = Counter(one.stance for one in statements)
-    return [Share(label, counts[label], counts[label] / len(statements) if statements else 0.0) for label in LABELS]
+    unsure = Counter(one.stance for one in statements if one.others)
+    total = max(1, len(statements))
+    return [Share(label, counts[label], counts[label] / total, unsure[label]) for label in LABELS]
 
 
 def rank_actors(statements: Iterable[Statement]) -> list[str]:

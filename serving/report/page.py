@@ -15,9 +15,11 @@ from stance.errors import ExtraMissing
 from stance.schema import LABELS
 
 _FOLDER = Path(__file__).parent / "assets"
-#: Most rows of the table, most moments of an actor, most bytes of a file to download from the page.
+#: Most rows of the table, most moments of an actor, most failures told one by one, most bytes of a file to download
+#: from the page.
 MAX_ROWS = 20_000
 MAX_MOMENTS = 12
+MAX_FAILURES = 200
 MAX_DOWNLOAD = 2 << 20
 
 
@@ -25,7 +27,7 @@ def render_page(results: Results, name: str, files: dict[str, str]) -> str:
     """The page.
 
     Args:
-        name: of the file that holds the results.
+        name: of the file or files that hold the results.
         files: name -> content of what the page offers to save, where it is not too large.
 
     Raises:
@@ -56,6 +58,7 @@ def render_page(results: Results, name: str, files: dict[str, str]) -> str:
         results=results,
         views=views,
         left_out=left_out,
+        failures=results.failures[:MAX_FAILURES],
         actors=len({one.actor for one in results.statements}),
         rows=len(rows),
         moments=_moments,
@@ -105,7 +108,7 @@ def _charts(view: ProcessView) -> dict[str, Spec | list[Any] | None]:
         "bars": bars(names, {one.name: one.counts for one in view.actors}),
         "camps": grid(view.camps) if view.camps.together.any() else None,
         "line": line(*view.days) if view.days else None,
-        "points": [points(one.positions, one.moments) for one in view.actors],
+        "points": [points(one.positions, one.moments) for one in view.dated],
     }
 
 
@@ -127,6 +130,7 @@ def _table(rows: Sequence[Statement]) -> dict[str, list[Any]]:
                 LABELS.index(one.stance),
                 round(one.probability, 2),
                 clip(one.sentence),
+                [LABELS.index(label) for label in one.others],
             ]
             for one in rows
         ],

@@ -1,13 +1,14 @@
-"""RESULTS as a report needs them: the rows of a batch, read one by one, without what is not shown."""
+"""RESULTS as a report needs them: the rows of one batch or of several, read one by one, without what is not shown."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from pydantic_core import from_json
@@ -20,13 +21,16 @@ from stance.schema import LABELS
 READ: tuple[str, ...] = (
     *("doc_index", "doc_id", "title", "date", "process_name", "actor", "actor_id", "stance"),
     *PROBABILITIES.values(),
-    *("evidence", "model_name", "model_version", "error_code"),
+    *("plausible", "evidence", "model_name", "model_version", "error_code", "error_message"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A document: its place in IN, its id, its title and day where it has one."""
+    """A document: its place among all that were read, its id, its title and day where it has one.
+
+    The id has the file's name before it where several files are read, as each of them may hold the same id.
+    """
 
     index: int
     id: str
@@ -36,7 +40,12 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """Where one actor stands in one document; ``sentence`` is the best of the evidence, empty for ``none``."""
+    """Where one actor stands in one document.
+
+    Attributes:
+        sentence: the best of the evidence, empty for ``none``.
+        others: what else the stance may be: the other plausible labels, most probable first.
+    """
 
     source: Source
     process: str
@@ -44,6 +53,16 @@ class Statement:
     stance: str
     probability: float
     sentence: str
+    others: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A document that was not classified, and why."""
+
+    id: str
+    code: str
+    message: str
 
 
 @dataclass(slots=True)
@@ -51,41 +70,78 @@ class Results:
     """All statements in the order of RESULTS, and how many documents stand behind them.
 
     Attributes:
-        errors: documents that were not classified, by the code of their error.
+        failures: documents that were not classified.
         silent: documents in which no actor was found.
     """
 
     statements: list[Statement] = field(default_factory=list)
-    errors: Counter[str] = field(default_factory=Counter)
+    failures: list[Failure] = field(default_factory=list)
     silent: int = 0
     documents: int = 0
     undated: int = 0
     models: set[str] = field(default_factory=set)
 
+    @property
+    def errors(self) -> Counter[str]:
+        """How many documents failed, by the code of their error."""
+        return Counter(one.code for one in self.failures)
 
-def load_results(path: Path) -> Results:
-    """Read what ``stance batch`` wrote.
+
+def load_results(paths: Sequence[Path]) -> Results:
+    """Read what ``stance batch`` wrote, as one.
 
     Raises:
-        ReportError: if the file is not of that kind, with the row at fault.
-        ExtraMissing: if it is a Parquet file and pyarrow is not installed.
+        ReportError: if a file is not of that kind, with the row at fault, or is given twice.
+        ExtraMissing: if one is a Parquet file and pyarrow is not installed.
     """
-    reader = {".parquet": _parquet, ".jsonl": _lines}.get(path.suffix.lower())
-    if reader is None:
-        raise ReportError(f"{path}: RESULTS must end in .parquet or .jsonl, as stance batch writes them")
     results = Results()
     names: dict[str, str] = {}
-    source: Source | None = None
+    for path, name in zip(paths, name_files(paths), strict=True):
+        _add_file(results, path, f"{name}: " if len(paths) > 1 else "", names)
+    return results
+
+
+def name_files(paths: Sequence[Path]) -> list[str]:
+    """What tells the files apart: their names, or their whole paths where two have the same name.
+
+    Raises:
+        ReportError: if a file is given twice, for its documents would count twice.
+    """
+    twice = [path for path, count in Counter(path.resolve() for path in paths).items() if count > 1]
+    if twice:
+        raise ReportError(f"{twice[0]}: is given twice; give each of RESULTS once")
+    names = [path.name for path in paths]
+    return names if len(set(names)) == len(names) else [str(path.resolve()) for path in paths]
+
+
+def _add_file(results: Results, path: Path, prefix: str, names: dict[str, str]) -> None:
+    reader = {".parquet": _parquet, ".jsonl": _lines}.get(path.suffix.lower())
+    if reader is None:
+        raise ReportError(f"{path}: RESULTS must end in .parquet or .jsonl, as stance batch writes; {_first(path)}")
+    sources: dict[int, Source] = {}
     for number, row in enumerate(reader(path), 1):
         try:
-            if source is None or row["doc_index"] != source.index:
-                source = _add_source(results, row)
-            _add_row(results, row, source, names)
-        except (KeyError, TypeError, ValueError) as error:
+            index = int(row["doc_index"])
+            if index not in sources:
+                sources[index] = _add_source(results, row, prefix)
+            _add_row(results, row, sources[index], names)
+        except (TypeError, ValueError) as error:
             raise ReportError(
                 f"{path}: row {number}: is no row of stance batch ({type(error).__name__}: {error})"
             ) from error
-    return results
+
+
+def _check_columns(path: Path, columns: Collection[str]) -> None:
+    missing = next((name for name in READ if name not in columns), None)
+    if missing is None:
+        return
+    is_article = "text" in columns and "doc_index" not in columns
+    told = "looks like articles, not results" if is_article else f"has no column {missing!r}"
+    raise ReportError(f"{path}: {told}; it must be what stance batch wrote; {_first(path)}")
+
+
+def _first(path: Path) -> str:
+    return f"for articles run it first: stance batch {quote(str(path))} stances.parquet"
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
@@ -99,6 +155,7 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
                 raise ReportError(f"{path}:{number}: no valid JSON: {error}") from error
             if not isinstance(row, dict):
                 raise ReportError(f"{path}:{number}: must be an object, not {type(row).__name__}")
+            _check_columns(path, row)
             yield row
 
 
@@ -111,20 +168,18 @@ def _parquet(path: Path) -> Iterator[dict[str, Any]]:
 
     try:
         with pq.ParquetFile(path) as file:
-            missing = sorted(set(READ) - set(file.schema_arrow.names))
-            if missing:
-                raise ReportError(f"{path}: has no column {missing[0]!r}; it must be what stance batch wrote")
+            _check_columns(path, file.schema_arrow.names)
             for rows in file.iter_batches(batch_size=4096, columns=list(READ)):
                 yield from rows.to_pylist()
     except pa.ArrowInvalid as error:
         raise ReportError(f"{path}: is no Parquet file: {error}") from error
 
 
-def _add_source(results: Results, row: dict[str, Any]) -> Source:
-    source = Source(int(row["doc_index"]), str(row["doc_id"]), row["title"], parse_day(row["date"]))
+def _add_source(results: Results, row: dict[str, Any], prefix: str) -> Source:
+    source = Source(results.documents, f"{prefix}{row['doc_id']}", row["title"], parse_day(row["date"]))
     results.documents += 1
     if row["error_code"] is not None:
-        results.errors[str(row["error_code"])] += 1
+        results.failures.append(Failure(source.id, str(row["error_code"]), row["error_message"] or ""))
     elif row["actor"] is None:
         results.silent += 1
     if source.day is None and row["error_code"] is None:
@@ -138,14 +193,16 @@ def _add_row(results: Results, row: dict[str, Any], source: Source, names: dict[
     if row["actor"] is None:
         return
     stance = row["stance"]
-    if stance not in LABELS:
-        raise ValueError(f"stance is {stance!r}; allowed are {', '.join(LABELS)}")
+    others = tuple(label for label in row["plausible"] or () if label != stance)
+    for label in (stance, *others):
+        if label not in LABELS:
+            raise ValueError(f"{label!r} is no stance; allowed are {', '.join(LABELS)}")
     # An actor of the lexicon goes by the name first met, whatever it was asked for as.
     actor = names.setdefault(row["actor_id"], row["actor"]) if row["actor_id"] else row["actor"]
     best = max(row["evidence"] or (), key=lambda one: one["score"], default=None)
     sentence = " ".join(best["text"].split()) if best else ""
     probability = float(row[PROBABILITIES[stance]])
-    results.statements.append(Statement(source, str(row["process_name"]), actor, stance, probability, sentence))
+    results.statements.append(Statement(source, str(row["process_name"]), actor, stance, probability, sentence, others))
 
 
 def parse_day(text: object) -> date | None:

@@ -67,6 +67,16 @@ class ProcessView:
     days: tuple[date, date] | None
     camps: Camps
 
+    @property
+    def dated(self) -> list[ActorView]:
+        """The actors that have a line: a dated document shows their stance."""
+        return [one for one in self.actors if one.moments]
+
+    @property
+    def undated(self) -> list[ActorView]:
+        """The others of those that are drawn."""
+        return [one for one in self.actors if not one.moments]
+
 
 def build_views(statements: Sequence[Statement]) -> tuple[list[ProcessView], list[str]]:
     """The processes with most statements, and the names of those left out."""

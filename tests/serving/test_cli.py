@@ -50,7 +50,7 @@ def test_piped_it_is_a_plain_line_an_actor(tiny_bundle: Path, tmp_path: Path) ->
 def test_in_a_terminal_it_is_a_table_in_colour(tiny_bundle: Path) -> None:
     shown = stance(tiny_bundle, "classify", "-", text=TEXT, FORCE_COLOR="1", TERM="xterm").stdout
     assert "\x1b[" in shown
-    for words in ("actor", "probability", "evidence", "Turkey", "Higher Negotiations Committee"):
+    for words in ("actor", "probability", "may also be", "evidence", "Turkey", "Higher Negotiations Committee"):
         assert words in shown
 
 

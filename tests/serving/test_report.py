@@ -9,6 +9,7 @@ import random
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -111,7 +112,7 @@ class Page(HTMLParser):
 
 def page_of(tmp_path: Path, rows: Iterable[Row]) -> Page:
     out = tmp_path / "report.html"
-    write_report(write_rows(tmp_path / "rows.jsonl", rows), out)
+    write_report([write_rows(tmp_path / "rows.jsonl", rows)], out)
     return Page(out.read_text(encoding="utf-8"))
 
 
@@ -131,11 +132,36 @@ def statements(*stances: tuple[int, str, str], start: str | None = "2018-01-01")
 
 
 def test_results_are_counted(tmp_path: Path) -> None:
-    results = load_results(write_rows(tmp_path / "rows.jsonl", SMALL))
+    results = load_results([write_rows(tmp_path / "rows.jsonl", SMALL)])
     assert (results.documents, results.silent, results.undated) == (7, 1, 1)
     assert results.errors == {"empty_text": 1}
     assert [one.actor for one in results.statements[:3]] == ["Russia", "HNC", "Russia"]
     assert results.statements[0].sentence == "Russia said so in 0."
+
+
+def test_what_else_a_stance_may_be_is_told(tmp_path: Path) -> None:
+    rows = [row(0, "Russia", plausible=["support", "none", "conditional"]), row(0, "HNC", "boycott")]
+    page = page_of(tmp_path, rows)
+    assert [[LABELS[label] for label in cells[6]] for cells in page.data["table"]["rows"]] == [
+        ["none", "conditional"],
+        [],
+    ]
+    heat = {one["actor"]: one for one in page.data["charts"][0]["heat"]["data"]["values"]}
+    assert (heat["Russia"]["sign"], heat["Russia"]["may also be"]) == ("S?", "none, conditional")
+    assert heat["HNC"]["sign"] == "B"
+    assert "p = 0.70, may also be none, conditional" in page.text
+    assert "all 2 1" in page.text
+
+
+def test_the_most_probable_statement_tells_whether_a_cell_is_unsure(tmp_path: Path) -> None:
+    rows = [row(0, "A", plausible=["support", "none"], p_support=0.5), row(28, "A"), row(56, "A", "boycott")]
+    found = load_results([write_rows(tmp_path / "rows.jsonl", rows)]).statements
+    (position,) = find_positions(found, "day")["A"]
+    assert (position.is_unsure, position.is_mixed) == (False, True)
+    (position,) = find_positions(found[::2], "day")["A"]
+    assert (position.stance, position.is_unsure) == ("boycott", False)
+    (position,) = find_positions(found[:1], "day")["A"]
+    assert position.is_unsure
 
 
 def test_parquet_and_lines_give_the_same(tmp_path: Path) -> None:
@@ -143,12 +169,12 @@ def test_parquet_and_lines_give_the_same(tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 
     pq.write_table(pa.Table.from_pylist(SMALL, arrow_schema()), tmp_path / "rows.parquet")
-    assert load_results(tmp_path / "rows.parquet") == load_results(write_rows(tmp_path / "rows.jsonl", SMALL))
+    assert load_results([tmp_path / "rows.parquet"]) == load_results([write_rows(tmp_path / "rows.jsonl", SMALL)])
 
 
 def test_an_actor_of_the_lexicon_goes_by_one_name(tmp_path: Path) -> None:
     rows = [row(0, "Higher Negotiations Committee", actor_id="hnc"), row(1, "HNC", actor_id="hnc")]
-    results = load_results(write_rows(tmp_path / "rows.jsonl", rows))
+    results = load_results([write_rows(tmp_path / "rows.jsonl", rows)])
     assert {one.actor for one in results.statements} == {"Higher Negotiations Committee"}
 
 
@@ -158,21 +184,90 @@ def test_an_actor_of_the_lexicon_goes_by_one_name(tmp_path: Path) -> None:
         ("rows.csv", b"", "must end in .parquet or .jsonl"),
         ("rows.jsonl", b"{]\n", "rows.jsonl:1: no valid JSON"),
         ("rows.jsonl", b"[1]\n", "must be an object"),
-        ("rows.jsonl", b'{"text": "no row"}\n', "row 1: is no row of stance batch"),
-        ("rows.jsonl", dump_rows([row(0, "A") | {"stance": "maybe"}]), "allowed are support, boycott"),
+        ("rows.jsonl", b'{"id": "a", "text": "no row"}\n', "looks like articles, not results"),
+        ("rows.jsonl", b'{"id": "a", "text": "no row"}\n', "rows.jsonl stances.parquet"),
+        ("rows.jsonl", b'{"body": "no row"}\n', "has no column 'doc_index'"),
+        ("rows.jsonl", dump_rows([row(0, "A") | {"doc_index": None}]), "row 1: is no row of stance batch"),
+        ("rows.jsonl", dump_rows([row(0, "A") | {"stance": "maybe"}]), "'maybe' is no stance; allowed are support"),
+        ("rows.jsonl", dump_rows([row(0, "A", plausible=["perhaps"])]), "'perhaps' is no stance"),
         ("rows.parquet", b"nothing", "no Parquet file"),
     ],
 )
 def test_what_are_no_results_is_told(tmp_path: Path, name: str, content: bytes, told: str) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ReportError, match=told.replace(".", r"\.")):
-        load_results(tmp_path / name)
+        load_results([tmp_path / name])
+
+
+def test_articles_in_parquet_are_told_from_results(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"id": ["a"], "text": ["no row"]}), tmp_path / "articles.parquet")
+    with pytest.raises(ReportError, match="looks like articles, not results"):
+        load_results([tmp_path / "articles.parquet"])
+
+
+def test_documents_of_several_files_are_kept_apart(tmp_path: Path) -> None:
+    first = write_rows(tmp_path / "a.jsonl", [row(0, "Russia"), row(0, "HNC", "boycott"), SMALL[10]])
+    second = write_rows(tmp_path / "b.jsonl", [row(0, "Russia", "boycott"), row(0, "Iran")])
+    results = load_results([first, second])
+    assert results.documents == 3
+    assert [(one.source.id, one.source.index) for one in results.statements] == [
+        *[("a.jsonl: d0", 0)] * 2,
+        *[("b.jsonl: d0", 2)] * 2,
+    ]
+    assert [one.id for one in results.failures] == ["a.jsonl: bad.txt"]
+    camps = find_camps(results.statements, ["HNC", "Iran"])
+    assert not camps.together.any()
+    write_report([first, second], tmp_path / "report.html")
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "Stances in a.jsonl, b.jsonl" in page.text
+    assert "3 documents, 3 actors, 4 rows" in page.text
+    assert len(page.data["table"]["documents"]) == 2
+
+
+def test_files_of_one_name_go_by_their_paths_and_none_counts_twice(tmp_path: Path) -> None:
+    for folder in ("old", "new"):
+        (tmp_path / folder).mkdir()
+        write_rows(tmp_path / folder / "rows.jsonl", [row(0, "Russia")])
+    paths = [tmp_path / "old" / "rows.jsonl", tmp_path / "new" / "rows.jsonl"]
+    assert len({one.source.id for one in load_results(paths).statements}) == 2
+    with pytest.raises(ReportError, match="is given twice"):
+        load_results([paths[0], tmp_path / "new" / ".." / "old" / "rows.jsonl"])
+
+
+def test_rows_in_another_order_are_of_the_same_documents(tmp_path: Path) -> None:
+    rows = write_rows(tmp_path / "rows.jsonl", [row(0, "Russia"), row(1, "Russia"), row(0, "HNC"), row(1, "HNC")])
+    assert load_results([rows]).documents == 2
+
+
+def test_failures_are_told_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_room, "MAX_FAILURES", 2)
+    codes = ("empty_text", "no_text", "no_text")
+    page = page_of(
+        tmp_path,
+        [
+            error_row(index, f"{index}.pdf", ErrorOut(code=code, message=f"<b>{code}</b> of {index}"))
+            for index, code in enumerate(codes)
+        ],
+    )
+    assert "0.pdf empty_text <b>empty_text</b> of 0 1.pdf no_text <b>no_text</b> of 1 The first 2; 1 more" in page.text
+    assert "2 documents could not be classified: no_text" in page.text
+    assert page.count("details", **{"class": "failed"}) == 1
+
+
+def test_actors_without_a_dated_stance_are_one_line(tmp_path: Path) -> None:
+    page = page_of(tmp_path, [*SMALL, row(7, "Egypt", date=None), row(8, "France", "none")])
+    assert "In no dated document with a stance: Egypt , France , UN ." in page.text
+    assert page.count("details", **{"class": "actor"}) == 3
+    assert [bool(one) for one in page.data["charts"][0]["points"]] == [True] * 3
 
 
 def test_the_report_does_not_overwrite_its_results(tmp_path: Path) -> None:
     rows = write_rows(tmp_path / "rows.jsonl", SMALL)
     with pytest.raises(ReportError, match=r"must end in \.html"):
-        write_report(rows, rows)
+        write_report([rows], rows)
     assert rows.read_bytes() == dump_rows(SMALL)
 
 
@@ -185,12 +280,13 @@ def test_days_are_read(text: str | None, day: date | None) -> None:
 
 
 def test_shares_add_up() -> None:
-    shares = shares_of(statements((0, "A", "support"), (0, "B", "support"), (1, "A", "boycott"), (1, "B", "none")))
-    assert [(one.label, one.count, one.share) for one in shares] == [
-        ("support", 2, 0.5),
-        ("boycott", 1, 0.25),
-        ("conditional", 0, 0.0),
-        ("none", 1, 0.25),
+    found = statements((0, "A", "support"), (0, "B", "support"), (1, "A", "boycott"), (1, "B", "none"))
+    found[0] = replace(found[0], others=("none",))
+    assert [(one.label, one.count, one.share, one.unsure) for one in shares_of(found)] == [
+        ("support", 2, 0.5, 1),
+        ("boycott", 1, 0.25, 0),
+        ("conditional", 0, 0.0, 0),
+        ("none", 1, 0.25, 0),
     ]
 
 
@@ -299,13 +395,13 @@ def test_hostile_names_stay_text(tmp_path: Path) -> None:
 
 def test_formulas_do_not_run_in_spreadsheets(tmp_path: Path) -> None:
     rows = write_rows(tmp_path / "rows.jsonl", [row(0, "=HYPERLINK(1)", title="@x")])
-    write_report(rows, tmp_path / "report.html", tmp_path / "net")
+    write_report([rows], tmp_path / "report.html", tmp_path / "net")
     (edge,) = csv.DictReader(io.StringIO((tmp_path / "net" / "edges.csv").read_text()))
     assert edge["actor"] == "'=HYPERLINK(1)"
 
 
 def test_the_network_can_be_read_again(tmp_path: Path) -> None:
-    write_report(write_rows(tmp_path / "rows.jsonl", SMALL), tmp_path / "report.html", tmp_path / "net")
+    write_report([write_rows(tmp_path / "rows.jsonl", SMALL)], tmp_path / "report.html", tmp_path / "net")
     network = nx.read_graphml(tmp_path / "net" / "network.graphml", force_multigraph=True)
     kinds = {found["name"]: (found["variable"], found["frequency"]) for _, found in network.nodes(data=True)}
     assert kinds == {
@@ -327,7 +423,7 @@ def test_the_network_can_be_read_again(tmp_path: Path) -> None:
 
 
 def test_the_lists_are_those_of_the_analyzer(tmp_path: Path) -> None:
-    write_report(write_rows(tmp_path / "rows.jsonl", SMALL), tmp_path / "report.html", tmp_path / "net")
+    write_report([write_rows(tmp_path / "rows.jsonl", SMALL)], tmp_path / "report.html", tmp_path / "net")
     edges = list(csv.DictReader((tmp_path / "net" / "edges.csv").read_text().splitlines()))
     assert [(one["actor"], one["stance"], one["weight"]) for one in edges] == [
         ("HNC", "boycott", "2"),
@@ -418,7 +514,7 @@ def test_ten_thousand_documents(tmp_path: Path) -> None:
     path = write_rows(tmp_path / "rows.jsonl", rows)
     out = tmp_path / "report.html"
     begun = time.process_time()
-    write_report(path, out)
+    write_report([path], out)
     seconds = time.process_time() - begun
     page = Page(out.read_text(encoding="utf-8"))
     assert "10,000 documents, 300 actors, 60,000 rows" in page.text

@@ -25,18 +25,18 @@ HOSTILE = "</script><img src=http://127.0.0.1:9/x onerror=document.title='run'><
 PATIENCE = 60_000  # milliseconds
 
 
-def row(index: int, actor: str, stance: str, process: str) -> Row:
+def row(index: int, actor: str, stance: str, process: str, **changes: object) -> Row:
     text = f"{actor} spoke of {process}."
     evidence = [{"start": 0, "end": len(text), "text": text, "score": 1.0}]
     told = {"doc_index": index, "doc_id": f"d{index}", "title": HOSTILE, "date": f"2018-01-{index + 1:02}"}
     told |= {"process_name": process, "actor": actor, "stance": stance, "evidence": evidence}
-    return dict.fromkeys(COLUMNS) | told | dict.fromkeys(PROBABILITIES.values(), 0.25)
+    return dict.fromkeys(COLUMNS) | told | dict.fromkeys(PROBABILITIES.values(), 0.25) | changes
 
 
 ROWS = [
     *(row(index, actor, "support", "Sochi") for index in range(4) for actor in ("Russia", "Iran")),
     *(row(index, HOSTILE, "boycott" if index < 2 else "conditional", "Sochi") for index in range(4)),
-    row(4, "Turkey", "support", "Geneva"),
+    row(4, "Turkey", "support", "Geneva", plausible=["support", "conditional"]),
 ]
 
 
@@ -44,7 +44,7 @@ ROWS = [
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
     (folder / "rows.jsonl").write_bytes(dump_rows(ROWS))
-    write_report(folder / "rows.jsonl", folder / "report.html")
+    write_report([folder / "rows.jsonl"], folder / "report.html")
     return folder / "report.html"
 
 
@@ -92,6 +92,10 @@ def test_rows_are_found_and_sorted(opened: Page) -> None:
     opened.locator("#stance").select_option(label="boycott")
     assert lines.count() == 2
     opened.locator("#stance").select_option("")
+    opened.get_by_label("Unsure only").check()
+    assert lines.count() == 1
+    assert "conditional" in lines.locator("td[data-label='may also be']").inner_text()
+    opened.get_by_label("Unsure only").uncheck()
     button = opened.get_by_role("button", name="actor")
     button.click()
     assert HOSTILE in lines.first.inner_text()

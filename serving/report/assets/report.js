@@ -73,12 +73,13 @@ function startTable() {
     { title: "actor", of: (row) => actors[row[2]] },
     { title: "stance", of: (row) => LABELS[row[3]], kind: "nowrap" },
     { title: "probability", of: (row) => row[4].toFixed(2), kind: "number" },
+    { title: "may also be", of: (row) => row[6].map((label) => LABELS[label]).join(", ") },
     { title: "sentence", of: (row) => row[5] },
   ];
   const texts = rows.map((row) => [...columns.map((one) => one.of(row)), documents[row[0]][0]].join("\n").toLowerCase());
   const byId = (id) => document.getElementById(id);
   const [head, body] = [document.querySelector("#table thead tr"), document.querySelector("#table tbody")];
-  const [search, stance] = [byId("search"), byId("stance")];
+  const [search, stance, unsure] = [byId("search"), byId("stance"), byId("unsure")];
   let found = [], page = 0, sorted = null, direction = 1;
 
   function find() {
@@ -87,6 +88,7 @@ function startTable() {
     found = [];
     rows.forEach((row, index) => {
       if (wanted !== "" && row[3] !== Number(wanted)) return;
+      if (unsure.checked && !row[6].length) return;
       if (words.every((word) => texts[index].includes(word))) found.push(index);
     });
     if (sorted) {
@@ -148,7 +150,7 @@ function startTable() {
     head.append(th);
   }
   search.addEventListener("input", find);
-  stance.addEventListener("change", find);
+  for (const filter of [stance, unsure]) filter.addEventListener("change", find);
   byId("back").addEventListener("click", () => { page -= 1; show(); });
   byId("next").addEventListener("click", () => { page += 1; show(); });
   document.querySelector(".filters").addEventListener("submit", (event) => event.preventDefault());
