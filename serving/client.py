@@ -108,10 +108,10 @@ class Client:
         content = None if body is None else encode_body(body)
         attempts = Attempts(self._retries)
         while True:
-            outcome: httpx.Response | httpx.TransportError
+            outcome: httpx.Response | httpx.RequestError
             try:
                 outcome = self._http.request(method, path, content=content)
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 outcome = error
             pause = attempts.pause_after(outcome)
             if pause is None:
@@ -171,10 +171,10 @@ class AsyncClient:
         content = None if body is None else encode_body(body)
         attempts = Attempts(self._retries)
         while True:
-            outcome: httpx.Response | httpx.TransportError
+            outcome: httpx.Response | httpx.RequestError
             try:
                 outcome = await self._http.request(method, path, content=content)
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 outcome = error
             pause = attempts.pause_after(outcome)
             if pause is None:

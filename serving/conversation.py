@@ -18,7 +18,13 @@ from serving.schemas import ErrorOut, ErrorResponse, NamedActor, NamedProcess
 
 _AGAIN = (429, 502, 503)
 #: Asked again, the first two would double the work of a service that has the request, the others fail as before.
-_FINAL = (httpx.ReadTimeout, httpx.WriteTimeout, httpx.LocalProtocolError, httpx.UnsupportedProtocol)
+_FINAL = (
+    httpx.ReadTimeout,
+    httpx.WriteTimeout,
+    httpx.LocalProtocolError,
+    httpx.UnsupportedProtocol,
+    httpx.DecodingError,
+)
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
@@ -129,7 +135,7 @@ class Attempts:
         self._made = 0
         self._last = time.monotonic() + retries.patience
 
-    def pause_after(self, outcome: httpx.Response | httpx.TransportError) -> float | None:
+    def pause_after(self, outcome: httpx.Response | httpx.RequestError) -> float | None:
         """Seconds until the next attempt; ``None`` if the outcome is to stand."""
         self._made += 1
         if isinstance(outcome, httpx.Response):
@@ -146,14 +152,14 @@ class Attempts:
         return pause
 
 
-def settle(outcome: httpx.Response | httpx.TransportError, kind: type[Answer]) -> Answer:
+def settle(outcome: httpx.Response | httpx.RequestError, kind: type[Answer]) -> Answer:
     """The answer, as what it is.
 
     Raises:
         ServiceError: if it is a refusal, or nothing that the service says.
         ServiceUnreachable: if there is none.
     """
-    if isinstance(outcome, httpx.TransportError):
+    if isinstance(outcome, httpx.RequestError):
         told = f"no answer ({type(outcome).__name__}: {outcome}); is the service running?"
         raise ServiceUnreachable(told) from outcome
     if not outcome.is_success:
@@ -170,11 +176,19 @@ def http_settings(url: str, key: str | None, timeout: float) -> dict[str, Any]:
     Raises:
         ValueError: if the address is none of HTTP, or the key nothing that a header can carry; it is not quoted.
     """
-    if not url.startswith(("http://", "https://")):
-        raise ValueError(f"url {url!r}: must begin with http:// or https://, such as http://localhost:3000")
+    if not _is_address(url):
+        raise ValueError(f"url {url!r}: must be an address of HTTP, such as http://localhost:3000")
     headers = {"Content-Type": "application/json"}
     if key is not None:
         if not key.strip().isascii() or not key.strip().isprintable():
             raise ValueError("key: holds characters that no key of `stance key` has; give the line that it printed")
         headers["Authorization"] = f"Bearer {key.strip()}"
     return {"base_url": url.rstrip("/"), "headers": headers, "timeout": timeout}
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        return False
+    return parsed.scheme in ("http", "https") and bool(parsed.host)

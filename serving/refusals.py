@@ -159,11 +159,13 @@ def _main_fault(faults: list[dict[str, Any]]) -> ErrorOut:
 
 def _told(fault: dict[str, Any]) -> str:
     """What is wrong and how to mend it."""
-    kind = fault["type"]
-    if fault["loc"] and fault["loc"][-1] in _UNION_ARMS:
-        return _MENDED.get(f"union.{kind}", _MENDED["union"])
+    kind, place = fault["type"], fault["loc"]
+    if place and place[-1] in _UNION_ARMS and kind in ("string_type", "model_type"):
+        return "must be a name, or an object with 'name' and 'aliases'"
     told = _MENDED.get(kind) or fault["msg"].removeprefix("Value error, ")
-    return f"{told}; {_REMEDIES[kind]}" if kind in _REMEDIES else str(told)
+    if kind not in ("string_too_long", "too_long"):
+        return str(told)
+    return f"{told}; send the rest in another request" if place in _MAY_BE_PARTED else f"{told}; shorten it"
 
 
 #: Names that pydantic puts into the place of a fault for the arms of a union.
@@ -179,15 +181,9 @@ _MENDED = {
     "string_type": "must be a string",
     "string_too_short": "is empty; give at least one character",
     "string_unicode": "holds half of a surrogate pair; send whole characters",
-    "union": "must be a name, or an object with 'name' and 'aliases'",
-    "union.string_too_short": "is empty; give at least one character",
-    "union.string_too_long": "is too long for a name; at most 200 characters are allowed",
 }
-#: The same: what to do, behind pydantic's words, which have the numbers.
-_REMEDIES = {
-    "string_too_long": "shorten it, or send it in parts",
-    "too_long": "send the rest in another request",
-}
+#: Places of what several requests can hold together.
+_MAY_BE_PARTED = (("text",), ("actors",), ("documents",))
 
 
 def _phrase(status: int) -> str:

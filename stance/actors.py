@@ -17,7 +17,7 @@ from stance.variants import other_governments, seats
 #: What stands behind a state that only tells whose opponents somebody is: "Syria's main opposition bloc".
 _OPPONENTS = re.compile(
     r"['’]s\s+(?:(?:main|largest|biggest|leading|political|armed|exiled|divided|Communist)\s+){0,2}"
-    r"(?:opposition|rebels?|insurgents?|separatists|Party)\b",
+    r"(?:opposition|rebels?|insurgents?|separatists|Party)\b(?!\s+(?:to|against|towards?)\b)",
     re.IGNORECASE,
 )
 #: Kinds of listed actors whose name may only tell a place or whose envoy somebody is.
@@ -55,6 +55,7 @@ def find_given(text: str, actors: Sequence[Actor], lexicon: Lexicon) -> list[Men
     rivals = [Actor(name) for actor in completed for name in other_governments(actor.name)]
     base = make_index(rivals, base=lexicon.index) if rivals else lexicon.index
     finder = Finder(text, completed, make_index(completed, base=base), [*rivals, *lexicon.actors])
+    finder.learn_introduced()  # before the lexicon lends an actor what the text calls another
     for number, actor in enumerate(actors):
         known = lexicon.find(actor.name)
         for name in known.names if known else ():

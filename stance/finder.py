@@ -213,7 +213,7 @@ class Finder:
         Args:
             allow_bare_surnames: take a surname for an actor that was asked for, though its full name is nowhere.
         """
-        self._learn_introduced()
+        self.learn_introduced()
         self._learn_surnames(allow_bare_surnames)
         spans: dict[int, list[Span]] = defaultdict(list)
         for hit in self._scan():
@@ -224,7 +224,8 @@ class Finder:
             spans[number] = sorted([*spans[number], *free])
         return [Mentioned(actor, tuple(spans.get(number, ()))) for number, actor in enumerate(self._actors)]
 
-    def _learn_introduced(self) -> None:
+    def learn_introduced(self) -> None:
+        """Take the abbreviations that the text introduces, and the names that it spells out behind abbreviations."""
         for hit in self._scan():
             if hit.name.is_place or self._actors[hit.actor].kind == "person":
                 continue

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from stance.names import GENERIC, NO_ACTORS
-from stance.schema import Document, Mentioned, Notice, Process, uses
+from stance.schema import Document, Mentioned, Notice, Process
 from stance.text import Word, find_words
 from stance.variants import is_seat, is_state
 
@@ -17,11 +17,22 @@ def make_notices(document: Document, mentioned: Sequence[Mentioned]) -> list[Not
     Args:
         mentioned: the actors that were judged.
     """
-    words = _telling_words(document.process)
-    if not words or any(uses(document.text, word) for word in words):
-        return _actor_notices(document, mentioned)
-    told = f"the text has none of the words that name the process ({', '.join(words[:5])}); see that it is about it"
-    return [Notice("process_not_named", told), *_actor_notices(document, mentioned)]
+    told = _actor_notices(document, mentioned)
+    return told if _names_process(document) else [_not_named(document.process), *told]
+
+
+def _names_process(document: Document) -> bool:
+    """Whether a text has one of the process's names, or all words of one that no other has: "Sochi"."""
+    telling = _telling_words(document.process)
+    if not telling or document.process.is_named_in(document.text):
+        return True
+    words = {word.form for word in find_words(document.text)}
+    return any(group <= words for group in telling)
+
+
+def _not_named(process: Process) -> Notice:
+    names = ", ".join(dict.fromkeys((process.name, *process.aliases[:3])))
+    return Notice("process_not_named", f"the text has no name of the process ({names}...); see that it is about it")
 
 
 def _actor_notices(document: Document, mentioned: Sequence[Mentioned]) -> list[Notice]:
@@ -41,12 +52,14 @@ def _actor_notices(document: Document, mentioned: Sequence[Mentioned]) -> list[N
 
 
 @lru_cache(maxsize=256)
-def _telling_words(process: Process) -> tuple[str, ...]:
-    """The words of a process's names that no other has: "Sochi", but neither "Syrian" nor "talks"."""
-    words = (word for name in (process.name, *process.aliases) for word in find_words(name))
-    return tuple(dict.fromkeys(word.surface for word in words if _is_telling(word)))
+def _telling_words(process: Process) -> frozenset[frozenset[str]]:
+    """Of each of a process's names the words that tell it from others: "Sochi", but neither "Syrian" nor "talks"."""
+    names = (process.name, *process.aliases)
+    groups = (frozenset(word.form for word in find_words(name) if _is_telling(word)) for name in names)
+    return frozenset(filter(None, groups))
 
 
 def _is_telling(word: Word) -> bool:
     is_common = word.surface[0].islower() or word.form in GENERIC or word.form in NO_ACTORS
-    return not is_common and (is_seat(word.surface) or not is_state((word,)))
+    is_short = len(word.form) < 3 or word.form.isdecimal()
+    return not is_common and not is_short and (is_seat(word.surface) or not is_state((word,)))

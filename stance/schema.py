@@ -6,7 +6,7 @@ In the literature on stance, the *holder* is our actor and the *target* our proc
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 #: The stances; a label's place here is its id everywhere.
@@ -25,11 +25,20 @@ class Process:
 
     def name_in(self, text: str) -> str:
         """The longest of its names that the text uses, else the canonical one: what the model is asked about."""
-        used = [name for name in (self.name, *self.aliases) if uses(text, name)]
-        return max(used, key=len, default=self.name)
+        return max(self._used(text), key=len, default=self.name)
+
+    def is_named_in(self, text: str) -> bool:
+        """Whether a text uses any of its names."""
+        return next(self._used(text), None) is not None
+
+    def _used(self, text: str) -> Iterator[str]:
+        folded = text.casefold()
+        for name in (self.name, *self.aliases):
+            if name.casefold() in folded and _uses(text, name):  # a pattern for each takes long
+                yield name
 
 
-def uses(text: str, name: str) -> bool:
+def _uses(text: str, name: str) -> bool:
     """Whether a text has a name as whole words: one in capitals as it is written, any other in any case."""
     case = re.NOFLAG if name.isupper() else re.IGNORECASE
     return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, case) is not None

@@ -20,8 +20,10 @@ _NUMBERED = frozenset(("no", "nos", "art", "fig", "res"))
 _ABBREVIATIONS = frozenset((_TITLES + " " + _SHORT).lower().split())
 _BREAK = re.compile(r"""(?<![.!?…])[.!?…]++["'”’»)\]]*+(?=\s)|\n""")
 _FIRST_WORD = re.compile(r"\S+")
-#: Lines that go on in small letters: so many tell that all were broken to a width, of which none is wider than this.
-_FEW_BROKEN, _WIDEST = 2, 120
+#: Lines that go on in small letters: so many, and a third of all, tell that lines were broken to a width.
+_FEW_BROKEN = 2
+#: Characters of the longest line of such a text.
+_NARROWEST, _WIDEST = 40, 120
 _LAST_WORD = re.compile(r"([^\W\d_]+)\.$")
 _INITIALS = re.compile(r"(?:^|[\s(\"“])(?:[^\W\d_]\.)+$")
 _OPENING = re.compile(r"""\s*["'“‘«(\[]*(\S)""")
@@ -36,12 +38,20 @@ def join_lines(text: str) -> str:
     A line was broken where the next goes on with a word that found no room in it. The characters stay as many.
     """
     lines = text.split("\n")
-    broken = sum(after[:1].islower() and before.rstrip()[-1:].isalnum() for before, after in pairwise(lines))
     width = max(len(line.rstrip()) for line in lines)
-    if broken < _FEW_BROKEN or width > _WIDEST:
+    following = [(before, after) for before, after in pairwise(lines) if before.strip() and after.strip()]
+    broken = sum(after[:1].islower() and before.rstrip()[-1:].isalnum() for before, after in following)
+    if not _NARROWEST <= width <= _WIDEST or broken < max(_FEW_BROKEN, len(following) // 3):
         return text
-    ends = (" " if _goes_on(before.rstrip(), after, width) else "\n" for before, after in pairwise(lines))
-    return "".join(map("".join, zip(lines, [*ends, ""], strict=True)))
+    joined = (_join(before, after, width) for before, after in pairwise(lines))
+    return "".join([*joined, lines[-1]])
+
+
+def _join(line: str, following: str, width: int) -> str:
+    """A line and what ends it: spaces if it goes on in the next."""
+    if not _goes_on(line.rstrip(), following, width):
+        return f"{line}\n"
+    return f"{line[:-1]}  " if line.endswith("\r") else f"{line} "
 
 
 def _goes_on(line: str, following: str, width: int) -> bool:

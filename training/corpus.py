@@ -266,7 +266,8 @@ def _has_words(text: str, mention: str) -> bool:
 
 def spread(located: Sequence[Located], records: int) -> Sequence[Located]:
     """At most so many of the records, evenly over all: the files go from kind to kind."""
-    return located[:: max(1, -(-len(located) // records))]
+    count = min(len(located), records)
+    return [located[place * len(located) // count] for place in range(count)]
 
 
 def corpus_digest(located: Iterable[Located]) -> str:

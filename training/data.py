@@ -16,7 +16,7 @@ from stance.schema import Process
 from training.calibrate import MIN_CASES
 from training.corpus import DATA, SPLITS, Located, ProcessNames, Split, corpus_digest, corpus_files, load_corpus, spread
 from training.processes import load_processes
-from training.splits import draw_splits, missing_splits, split_faults
+from training.splits import draw_splits, missing_splits, near_duplicates, split_faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +95,25 @@ def load_data(
         if one.record.split is not None:
             splits[one.record.split].append(one)
     held_out = _dev_records(calibration)
-    if extra and held_out:
-        _refuse_copies(located, held_out)
+    own = set(corpus_files(extra)) if extra else set()
+    _refuse_copies([one for one in located if one.path in own], held_out)
     actors = json.loads((DATA / "actors.json").read_text(encoding="utf-8"))
     digest = hashlib.sha256((corpus_digest(located) + json.dumps([actors, processes])).encode()).hexdigest()
     return Data(splits, held_out or splits["dev"], actors, processes, digest)
 
 
-def _refuse_copies(located: Sequence[Located], held_out: Sequence[Located]) -> None:
-    """Refuse own labels that are near-duplicates of what the probabilities are fitted on."""
-    faults = split_faults([*(one for one in located if one.record.split == "train"), *held_out])
+def _refuse_copies(own: Sequence[Located], held_out: Sequence[Located]) -> None:
+    """Refuse own labels, of whatever split, that are near-duplicates of what the probabilities are fitted on."""
+    if not own or not held_out:
+        return
+    pairs = near_duplicates([one.record.text for one in (*own, *held_out)])
+    faults = [
+        f"{own[left]}: text: {similarity:.2f} like {held_out[right - len(own)]}; leave it out of your labels"
+        for left, right, similarity in pairs
+        if left < len(own) <= right
+    ]
     if faults:
-        raise CorpusError([f"{fault}; leave it out of your labels" for fault in faults])
+        raise CorpusError(faults)
 
 
 def load_names() -> ProcessNames:

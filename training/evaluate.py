@@ -135,7 +135,7 @@ def _ids(cases: Sequence[Case]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 def macro_f1(y_true: NDArray[np.int64], y_pred: NDArray[np.int64]) -> float:
     """Macro-F1 over the labels that occur, as truth or as prediction."""
-    return float(f1_score(y_true, y_pred, average="macro", zero_division=0))
+    return float(f1_score(y_true, y_pred, average="macro", zero_division=0)) if len(y_true) else 0.0
 
 
 def bootstrap_macro_f1(groups: Sequence[str], y_true: NDArray[np.int64], y_pred: NDArray[np.int64]) -> Interval:

@@ -125,7 +125,7 @@ def _add_file(results: Results, path: Path, prefix: str, names: dict[str, str]) 
             if index not in sources:
                 sources[index] = _add_source(results, row, prefix)
             _add_row(results, row, sources[index], names)
-        except (TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ReportError(
                 f"{path}: row {number}: is no row of stance batch ({type(error).__name__}: {error})"
             ) from error

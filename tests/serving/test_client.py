@@ -173,9 +173,9 @@ def test_nobody_there_is_told(moody: Moody, ask: Ask) -> None:
         ask("http://127.0.0.1:9", Retries(attempts=2, pause=0.01))
 
 
-@pytest.mark.parametrize("url", ["localhost:3000", "ftp://localhost", ""])
+@pytest.mark.parametrize("url", ["localhost:3000", "ftp://localhost", "", "http://", "https://a\nb"])
 def test_an_address_that_is_none_of_http_is_told(url: str) -> None:
-    with pytest.raises(ValueError, match="must begin with http"):
+    with pytest.raises(ValueError, match="must be an address of HTTP"):
         Client(url)
 
 
@@ -196,8 +196,11 @@ def test_what_is_no_answer_of_the_service_is_an_error_of_its_kind() -> None:
         client.classify(TEXT)
 
 
-@pytest.mark.parametrize(("error", "times"), [(httpx.PoolTimeout, 3), (httpx.ConnectError, 3), (httpx.ReadTimeout, 1)])
-def test_what_never_reached_the_service_is_sent_again(error: type[httpx.TransportError], times: int) -> None:
+@pytest.mark.parametrize(
+    ("error", "times"),
+    [(httpx.PoolTimeout, 3), (httpx.ConnectError, 3), (httpx.ReadTimeout, 1), (httpx.DecodingError, 1)],
+)
+def test_what_never_reached_the_service_is_sent_again(error: type[httpx.RequestError], times: int) -> None:
     sent = []
 
     def fail(request: httpx.Request) -> httpx.Response:

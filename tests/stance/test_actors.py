@@ -190,6 +190,8 @@ def test_an_abbreviation_that_the_text_introduces_is_whose_name_it_shortens(lexi
     assert read == {"Syrian Democratic Forces": ["SDF"]}
     asked = given(text, lexicon, Actor("Higher Negotiations Committee", ("HNC",)))
     assert asked == [["HNC", "HNC"]]
+    both = given(text, lexicon, Actor("High Negotiations Committee"), Actor("Harbour National Council"))
+    assert both == [[], ["Harbour National Council", "HNC", "HNC"]]
 
 
 @pytest.mark.parametrize(
@@ -200,6 +202,7 @@ def test_an_abbreviation_that_the_text_introduces_is_whose_name_it_shortens(lexi
         ("Syria's rebels will not come, but Syria will.", [34]),
         ("Syria's government will come.", [0]),
         ("Syria's talks with the opposition go on.", [0]),
+        ("Syria's opposition to the talks is known.", [0]),
     ],
 )
 def test_a_state_is_not_its_opponents(lexicon: Lexicon, text: str, mentions: list[int]) -> None:

@@ -12,6 +12,7 @@ from stance.bundle import Bundle, load_bundle
 from stance.classify import classify_document
 from stance.deadline import Deadline
 from stance.errors import DeadlineExceeded, DocumentError
+from stance.notices import make_notices
 from stance.schema import LABELS, Actor, Classification, Document, Process
 
 
@@ -56,9 +57,12 @@ def test_lines_broken_to_a_width_change_no_answer(bundle: Bundle) -> None:
         "and the United Nations have not yet answered the letter."
     )
     whole = classify(bundle, line)
-    broken = classify(bundle, textwrap.fill(line, 50))
     assert len(whole.actors) > 4
-    assert broken.actors == whole.actors
+    broken = textwrap.fill(line, 50, break_on_hyphens=False)
+    assert "\n" in broken
+    assert classify(bundle, broken).actors == whole.actors
+    names = [one.actor for one in whole.actors]
+    assert [one.actor for one in classify(bundle, broken.replace("\n", "\r\n")).actors] == names
 
 
 def test_a_text_without_actors_says_so(bundle: Bundle) -> None:
@@ -78,6 +82,14 @@ def test_a_text_without_actors_says_so(bundle: Bundle) -> None:
             True,
         ),
         (Process("", "Sochi process", ("Syrian Congress of National Dialogue",)), "Iran came to SOCHI.", False),
+        (
+            Process("", "Sochi process", ("Syrian Congress of National Dialogue",)),
+            "A SYRIAN CONGRESS OF NATIONAL DIALOGUE",
+            False,
+        ),
+        (Process("", "Addis Ababa talks"), "They left Ababa.", True),
+        (Process("", "Addis Ababa talks"), "They left for Addis Ababa.", False),
+        (Process("", "Riyadh talks", ("Riyadh 2",)), "Rice fell by 2 cents.", True),
         (Process("", "Geneva talks"), "Turkey will come to Sochi.", True),
         (Process("", "Geneva talks"), "Turkey will come to Geneva.", False),
         (Process("", "the peace talks"), "Turkey will come.", False),
@@ -142,3 +154,12 @@ def test_past_the_deadline_the_work_stops(bundle: Bundle) -> None:
         classify_document(bundle, Document(text, bundle.process("sochi")), deadline=past)
     with pytest.raises(DeadlineExceeded, match=r"stopped after 0 of \d+ windows"):
         bundle.engine.read(text, bundle.process("sochi"), deadline=past)
+
+
+def test_a_process_of_many_long_names_costs_little() -> None:
+    aliases = tuple(" ".join(f"Alpha{place}x{word}" for word in range(20)) for place in range(50))
+    document = Document("Turkey came. " * 3800, Process("", "Delta talks", aliases), ())
+    started = time.process_time()
+    assert "process_not_named" in [notice.code for notice in make_notices(document, ())]
+    assert document.process.name_in(document.text) == "Delta talks"
+    assert time.process_time() - started < 2

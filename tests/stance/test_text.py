@@ -51,6 +51,7 @@ def test_lines_that_were_broken_to_a_width_are_joined(end: str) -> None:
     [
         "Delta stays away from talks\nthe council will not come, its head said on Monday, and nobody else will.",
         "Wanted:\na constitution\nTurkey\nRussia",
+        "Signed by:\nFree Syrian Army\nahrar al-sham\njaysh al-islam\nall others",
         "One line, longer than those that are broken to a width.\n" * 3,
         "",
     ],

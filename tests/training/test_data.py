@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from stance.errors import CorpusError
+from training.corpus import spread
 from training.data import load_data, thin
 
 
@@ -20,6 +21,7 @@ def test_probabilities_are_fitted_on_the_dev_split_unless_other_records_are_name
     assert named.splits == own.splits
     assert named.digest == own.digest
     assert len(thin(own, 3).calibration) == 3
+    assert [len(spread(range(count), 64)) for count in (3, 64, 65, 129)] == [3, 64, 64, 64]  # type: ignore[arg-type]
 
 
 def test_own_labels_that_copy_what_the_probabilities_are_fitted_on_are_refused(
@@ -29,8 +31,10 @@ def test_own_labels_that_copy_what_the_probabilities_are_fitted_on_are_refused(
     reports = write_records({"split": "dev", "text": text.format("")}, name="gold.jsonl")
     own = write_records({"id": "own", "split": "train", "text": text.format(" again")}, name="own.jsonl")
     assert "own" in [one.record.id for one in load_data([small_corpus], extra=[own]).splits["train"]]
-    with pytest.raises(CorpusError, match=r"own\.jsonl.*leave it out of your labels"):
-        load_data([small_corpus], extra=[own], calibration=[reports])
+    for split in ("train", "dev", "test"):
+        write_records({"id": "own", "split": split, "text": text.format(" again")}, name="own.jsonl")
+        with pytest.raises(CorpusError, match=r"own\.jsonl.*leave it out of your labels"):
+            load_data([small_corpus], extra=[own], calibration=[reports])
 
 
 def test_calibration_needs_a_dev_split(small_corpus: Path, write_records: Callable[..., Path]) -> None:

@@ -75,6 +75,7 @@ def finetune(
     data: DataOption = [CORPUS],
     extra: ExtraOption = [],
     process: ProcessOption = [],
+    calibration: CalibrationOption = [GOLD],
     name: NameOption = "default",
     runs: RunsOption = Path("runs"),
     preset: PresetOption = "default",
@@ -99,7 +100,7 @@ def finetune(
     given = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size}
     config = choose(preset, backbone, layers, given, seed, teacher, quick_run)
     with told():
-        loaded = load_data(data, extra=extra, own_processes=process)
+        loaded = load_data(data, extra=extra, calibration=calibration, own_processes=process)
         require_enough(loaded)
         if quick_run:
             loaded = thin(loaded, _QUICK_HELD_OUT)
