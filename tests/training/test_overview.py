@@ -163,7 +163,7 @@ def test_the_gap_is_wide_only_where_names_tell_the_label(write_records: Callable
         whole, sochi = measure_name_gaps(train, test, NAMES)
         assert (whole.subset, whole.cases, sochi.subset) == ("all", 60, "Sochi")
         points[telling] = whole.points
-    assert points[True] == pytest.approx(100 * (0.5 - 1 / 6))
+    assert points[True] == pytest.approx(100 * (1 - 1 / 3))
     assert points[False] < points[True]
     assert points[True] > MAX_GAP
 
