@@ -23,8 +23,8 @@ from rich.table import Table
 from server import DEFAULT_BUNDLE, ROOT, serve
 
 from stance.bundle import Bundle, load_bundle
-from stance.classify import MAX_TEXT_LENGTH, classify_document
-from stance.schema import Document
+from stance.classify import classify_document
+from stance.schema import MAX_TEXT_LENGTH, Document
 
 SEED_TEXT = ROOT / "seeds" / "000_bf9ec2e30b3d9496.txt"
 OPERATIONS = 6

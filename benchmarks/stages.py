@@ -15,8 +15,8 @@ from articles import Article
 from serving.schemas import ClassifyRequest, to_response
 from stance.actors import find_given
 from stance.bundle import Bundle
-from stance.classify import MAX_TEXT_LENGTH, classify_document
-from stance.schema import Actor, Document
+from stance.classify import classify_document
+from stance.schema import MAX_TEXT_LENGTH, Actor, Document
 from stance.text import find_sentences
 
 ACTORS = (1, 2, 5, 10, 20, 50)

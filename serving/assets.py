@@ -6,10 +6,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from serving.schemas import BundleOut, VersionOut
 from stance import __version__
-from stance.bundle import Bundle
+
+if TYPE_CHECKING:
+    from stance.bundle import Bundle
 
 _TYPES = {
     ".html": "text/html; charset=utf-8",

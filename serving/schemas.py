@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from stance.bundle import Bundle
-from stance.classify import MAX_ACTORS, MAX_TEXT_LENGTH
-from stance.schema import Actor, ActorStance, Classification, Document, Process, Span
+from stance.schema import MAX_ACTORS, MAX_TEXT_LENGTH, Actor, ActorStance, Classification, Document, Process, Span
+
+if TYPE_CHECKING:
+    from stance.bundle import Bundle
 
 MAX_DOCUMENTS = 64
 DEFAULT_PROCESS = "sochi"

@@ -1,11 +1,20 @@
-"""The bundle that this process serves."""
+"""The model that this process serves.
+
+Only workers load one: the process that starts them does without NumPy and ONNX Runtime, which spares it a fifth of a
+second and its memory.
+"""
 
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 from serving.settings import bundle_folder, session_threads
-from stance.bundle import Bundle, load_bundle
+
+if TYPE_CHECKING:
+    from stance.bundle import Bundle
+    from stance.deadline import Deadline
+    from stance.schema import Classification, Document
 
 
 @cache
@@ -15,4 +24,13 @@ def served_bundle() -> Bundle:
     Raises:
         BundleError: if there is none, or it does not hold what it should.
     """
+    from stance.bundle import load_bundle
+
     return load_bundle(bundle_folder(), threads=session_threads())
+
+
+def classify_document(document: Document, *, deadline: Deadline | None = None) -> Classification:
+    """What :func:`stance.classify.classify_document` says by the served bundle; it raises the same."""
+    from stance import classify
+
+    return classify.classify_document(served_bundle(), document, deadline=deadline)

@@ -1,4 +1,4 @@
-"""The BentoML service: loads the bundle once and hands documents to :func:`stance.classify.classify_document`."""
+"""The BentoML service: loads the bundle once and hands documents to it."""
 
 from __future__ import annotations
 
@@ -29,10 +29,9 @@ from serving.schemas import (
     ErrorResponse,
     to_response,
 )
-from serving.served import served_bundle
+from serving.served import classify_document, served_bundle
 from serving.settings import Limits, bundle_folder, session_threads, worker_count
 from serving.supervisor import is_worker, look_often
-from stance.classify import classify_document
 from stance.errors import BundleError, DeadlineExceeded, DocumentError
 from stance.manifest import verify_bundle
 
@@ -103,7 +102,7 @@ class StanceService:
 
     def _classify(self, request: ClassifyRequest) -> ClassifyResponse:
         document = request.to_document(self._bundle)
-        result = classify_document(self._bundle, document, deadline=DEADLINE.get())
+        result = classify_document(document, deadline=DEADLINE.get())
         count_classification(result)
         return to_response(self._bundle, result)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import mmap
 import os
 import shutil
 import sys
@@ -198,7 +199,8 @@ def _load_engine(folder: Path, config: Mapping[str, Any], threads: int) -> Engin
 
 
 def _refuse_external(path: Path) -> None:
-    outside = find_external(path.read_bytes())
+    with path.open("rb") as stream:
+        outside = find_external(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
     if outside is not None:
         raise BundleCorrupt(
             f"{path}: tensor {outside!r} has its data in another file, which no digest covers; "

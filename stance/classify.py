@@ -12,17 +12,24 @@ from stance.calibration import Calibration
 from stance.deadline import Deadline
 from stance.errors import DeadlineExceeded, DocumentError
 from stance.notices import make_notices
-from stance.schema import LABELS, ActorStance, Classification, Document, Evidence, Mentioned, Process, Span
+from stance.schema import (
+    LABELS,
+    MAX_ACTORS,
+    MAX_TEXT_LENGTH,
+    ActorStance,
+    Classification,
+    Document,
+    Evidence,
+    Mentioned,
+    Process,
+    Span,
+)
 from stance.text import find_sentences, join_lines
 from stance.transformer import FloatArray
 
 if TYPE_CHECKING:
     from stance.bundle import Bundle
 
-#: Longest text that is read, in code points.
-MAX_TEXT_LENGTH = 50_000
-#: Most actors that may be asked for.
-MAX_ACTORS = 50
 #: A further sentence is evidence with this share; there is room for one.
 _MIN_SHARE = 0.35
 

@@ -6,6 +6,7 @@ would tell too, but serving does without it, so the few messages that lead to a 
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator
 
 #: Fields of ONNX's messages that hold messages, by message and field number, as onnx.proto numbers them.
@@ -22,7 +23,7 @@ _CHILDREN = {
 _NAME, _EXTERNAL_DATA, _DATA_LOCATION = 8, 13, 14
 
 
-def find_external(model: bytes) -> str | None:
+def find_external(model: bytes | mmap.mmap) -> str | None:
     """The name of the first tensor whose data lies outside the graph, ``None`` if all lies inside.
 
     Raises:

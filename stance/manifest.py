@@ -50,7 +50,8 @@ def verify_bundle(folder: Path) -> str:
         state = "missing" if name in listed else "not listed in the manifest"
         raise BundleCorrupt(f"{folder / name}: {state}; copy the bundle again, or make it again with `train run`")
     for name, expected in listed.items():
-        actual = digest_of((folder / name).read_bytes())
+        with (folder / name).open("rb") as stream:
+            actual = hashlib.file_digest(stream, "sha256").hexdigest()
         if actual != expected:
             raise BundleCorrupt(
                 f"{folder / name}: SHA-256 is {actual}, the manifest says {expected}; copy the bundle again"

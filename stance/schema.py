@@ -14,6 +14,11 @@ LABELS: tuple[str, ...] = ("support", "boycott", "conditional", "none")
 LABEL2ID: Mapping[str, int] = {label: index for index, label in enumerate(LABELS)}
 NONE_ID = LABEL2ID["none"]
 
+#: Longest text that is read, in code points.
+MAX_TEXT_LENGTH = 50_000
+#: Most actors that may be asked for.
+MAX_ACTORS = 50
+
 
 @dataclass(frozen=True, slots=True)
 class Process:

@@ -241,6 +241,8 @@ class TransformerEngine:
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # Without it sums of int8 products overflow on CPUs that have AVX2 but no VNNI, for a tenth more time.
+        options.add_session_config_entry("session.x64quantprecision", "1")
         options.enable_mem_pattern = False  # would hold memory for every length of window that it has seen
         graph = model if isinstance(model, bytes) else str(model)
         self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])

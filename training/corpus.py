@@ -13,9 +13,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from stance.classify import MAX_ACTORS, MAX_TEXT_LENGTH
 from stance.errors import CorpusError
-from stance.schema import Actor, Process
+from stance.schema import MAX_ACTORS, MAX_TEXT_LENGTH, Actor, Process
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 CORPUS = DATA / "corpus"

@@ -60,3 +60,9 @@ def test_workers_are_looked_after_every_second() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=PATIENCE)
     assert float(done.stdout) == CHECK_SECONDS < 10
+
+
+def test_the_process_that_starts_the_workers_does_without_the_models_libraries() -> None:
+    code = "import sys, serving.service; print(*{'numpy', 'onnxruntime', 'tokenizers'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.split() == []

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper, numpy_helper
+from tokenizers import Tokenizer
 
 from stance import transformer
-from stance.encoding import Encoding
+from stance.encoding import Encoder, Encoding, Window
 from stance.schema import LABELS, Actor, Mentioned, Span
 from stance.transformer import (
     HeadLayout,
+    TransformerEngine,
     TransformerReading,
     find_tagged,
     link_mentions,
@@ -18,6 +22,7 @@ from stance.transformer import (
 )
 
 LAYOUT = HeadLayout(key_size=2)
+RELEASED = Path(__file__).resolve().parents[2] / "models" / "default"
 
 
 def test_the_layout_has_no_gap() -> None:
@@ -123,3 +128,37 @@ def test_many_mentions_of_a_long_text_take_no_memory_for_each_other() -> None:
     finally:
         tracemalloc.stop()
     assert peak < 80 << 20  # one row of each mention alone would take 80 MB, several times over
+
+
+def test_sums_of_int8_products_are_exact_on_any_cpu() -> None:
+    """On AVX2 without VNNI two products of 255 and 127 would overflow the 16 bits that their sum is kept in."""
+    ids, size = np.asarray([255, 254, 1, 0, 128]), LAYOUT.size
+    rows = np.tile(np.asarray([[127], [-127], [127], [127]], dtype=np.int8), (8, size))
+    nodes = [
+        helper.make_node("Cast", ["input_ids"], ["float"], to=TensorProto.FLOAT),
+        helper.make_node("Unsqueeze", ["float", "last"], ["column"]),
+        helper.make_node("Expand", ["column", "shape"], ["wide"]),
+        helper.make_node("DynamicQuantizeLinear", ["wide"], ["bytes", "scale", "zero"]),
+        helper.make_node("MatMulInteger", ["bytes", "rows", "zero", "none"], ["sums"]),
+        helper.make_node("Cast", ["sums"], ["summed"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", ["summed", "scale"], ["logits"]),
+    ]
+    constants = {
+        "last": np.asarray([2]),
+        "shape": np.asarray([1, 1, len(rows)]),
+        "rows": rows,
+        "none": np.asarray(0, dtype=np.int8),
+    }
+    graph = helper.make_graph(
+        nodes,
+        "sums",
+        [helper.make_tensor_value_info("input_ids", TensorProto.INT64, [1, None])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, None, size])],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    encoder = Encoder(Tokenizer.from_file(str(RELEASED / "tokenizer.json")), max_length=16, context=2)
+    engine = TransformerEngine(model.SerializeToString(), encoder, LAYOUT, threads=1)
+    logits = engine.run_windows([Window(ids, np.zeros_like(ids), 0, len(ids))])
+    expected = ids * int(rows[:, 0].astype(int).sum())  # the scale is 1
+    assert logits[1:, 0] == pytest.approx(expected, rel=1e-5)
