@@ -11,7 +11,7 @@ from typing import Any
 from serving.chunks import Chunk, Done, Settings, chunk_length, gather
 from serving.folders import Folder
 from serving.local import classify_local
-from serving.parts import Parts
+from serving.parts import JOINED, Parts
 from serving.records import FIELDS
 from serving.rows import Row, arrow_schema
 from serving.settings import cores
@@ -91,8 +91,8 @@ def run_batch(job: Job, progress: Progress = lambda done, failed, total: None) -
 
 
 def _check_out(job: Job) -> None:
-    if job.out.suffix.lower() not in (".parquet", ".jsonl"):
-        raise BatchError(f"{job.out}: OUT must end in .parquet or .jsonl")
+    if job.out.suffix.lower() not in JOINED:
+        raise BatchError(f"{job.out}: OUT must end in {', '.join(JOINED)}")
     if job.out.exists() and job.source.exists() and job.out.samefile(job.source):
         raise BatchError(f"{job.out}: is IN too; name another OUT")
     if job.out.exists() and not job.overwrite and not Parts(job.out).is_begun:

@@ -168,7 +168,7 @@ def batch(
         Path,
         typer.Argument(metavar="IN", help="A .jsonl, .csv or .parquet file, or a folder of texts, pages and PDFs."),
     ],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="A .parquet or .jsonl file.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="A .parquet or .jsonl file, or .csv for spreadsheets.")],
     actors: ActorsOption = [],
     process: ProcessOption = DEFAULT_PROCESS,
     field: Annotated[

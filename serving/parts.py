@@ -6,19 +6,20 @@ all is there, the parts are put together in order, OUT appears at once, and they
 
 from __future__ import annotations
 
+import csv
 import fcntl
 import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from serving.chunks import Done
-from serving.rows import Row, arrow_schema, parse_rows
+from serving.rows import COLUMNS, Row, arrow_schema, parse_rows, spreadsheet_cells
 from stance.errors import BatchError
 
 _PLAN = "plan.json"
@@ -147,7 +148,7 @@ class Parts:
         """Put the parts together to OUT, and remove them."""
         paths = [self.folder / name for name in self._names()]
         temporary = self.folder / "out.tmp"
-        (_join_parquet if self.out.suffix.lower() == ".parquet" else _join_lines)(paths, temporary)
+        JOINED[self.out.suffix.lower()](paths, temporary)
         _sync(temporary)
         temporary.replace(self.out)
         _sync(self.out.parent)
@@ -179,6 +180,23 @@ def _join_parquet(paths: list[Path], out: Path) -> None:
     with pq.ParquetWriter(out, schema, compression="zstd") as writer:
         for lines in _groups(paths):
             writer.write_table(pa.Table.from_pylist(parse_rows(lines), schema))
+
+
+def _join_csv(paths: list[Path], out: Path) -> None:
+    # The byte order mark has Excel read UTF-8 as such.
+    with out.open("w", encoding="utf-8-sig", errors="replace", newline="") as stream:
+        writer = csv.DictWriter(stream, COLUMNS)
+        writer.writeheader()
+        for path in paths:
+            writer.writerows(map(spreadsheet_cells, parse_rows(path.read_bytes())))
+
+
+#: Ending of OUT -> what puts the parts together.
+JOINED: Mapping[str, Callable[[list[Path], Path], None]] = {
+    ".parquet": _join_parquet,
+    ".jsonl": _join_lines,
+    ".csv": _join_csv,
+}
 
 
 def _groups(paths: list[Path]) -> Iterator[bytes]:

@@ -50,6 +50,7 @@ COLUMNS: Mapping[str, tuple[str, str]] = {
     "error_field": ("string", "the field at fault, where one is"),
 }
 _LISTS = ("plausible", "mentions", "evidence", "warnings")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def _row(index: int, doc_id: str, **values: object) -> Row:
@@ -100,6 +101,22 @@ def dump_rows(rows: Iterable[Row]) -> bytes:
 def parse_rows(lines: bytes) -> list[Row]:
     """What :func:`dump_rows` made."""
     return [json.loads(line) for line in lines.split(b"\n") if line]
+
+
+def spreadsheet_cells(row: Row) -> dict[str, object]:
+    """A row for a spreadsheet: no lists, and no cell that one would take for a formula."""
+    texts = {
+        "plausible": "; ".join(row["plausible"]),
+        "mentions": "; ".join(dict.fromkeys(one["text"] for one in row["mentions"])),
+        "evidence": "\n".join(one["text"] for one in row["evidence"]),
+        "warnings": "; ".join(one["code"] for one in row["warnings"]),
+    }
+    return {name: _plain(value) for name, value in {**row, **texts}.items()}
+
+
+def _plain(cell: object) -> object:
+    """A text that opens like a formula has an apostrophe put before it, as OWASP advises against CSV injection."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 
 def arrow_schema() -> pyarrow.Schema:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import signal
@@ -132,6 +134,34 @@ def test_parquet_holds_the_same_rows(tiny_bundle: Path, small: Path) -> None:
     table = pq.read_table(small.with_name("out.parquet"))
     assert table.schema.equals(arrow_schema())
     assert table.to_pylist() == read(small.with_name("out.jsonl"))
+
+
+def test_csv_is_for_spreadsheets(tiny_bundle: Path, tmp_path: Path) -> None:
+    documents = [
+        {
+            "text": '=1+1 "said" Turkey; then Turkey will come to Sochi, Iran will not.',
+            "id": "@d",
+            "title": "-Ä, \u201cb\u201d",
+        },
+        {"text": "Turkey.", "process": "nowhere"},
+    ]
+    (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, documents)))
+    for name in ("out.jsonl", "out.csv"):
+        batch(tiny_bundle, tmp_path / "in.jsonl", tmp_path / name, "--workers", 1)
+    raw = (tmp_path / "out.csv").read_bytes()
+    assert raw.startswith("\ufeffdoc_index,doc_id".encode())
+    rows, full = list(csv.DictReader(io.StringIO(raw.decode("utf-8-sig"), newline=""))), read(tmp_path / "out.jsonl")
+    assert len(rows) == len(full) > 2
+    assert all(list(row) == list(COLUMNS) for row in rows)
+    turkey, told = next(pair for pair in zip(rows, full, strict=True) if pair[1]["actor"] == "Turkey")
+    assert (turkey["doc_id"], turkey["title"]) == ("'@d", "'-Ä, \u201cb\u201d")
+    assert turkey["mentions"] == "Turkey"
+    assert len(told["mentions"]) == 2
+    assert turkey["evidence"].removeprefix("'") == "\n".join(one["text"] for one in told["evidence"])
+    assert turkey["evidence"].startswith("'=1+1")
+    assert turkey["plausible"].split("; ") == told["plausible"]
+    assert float(turkey["p_support"]) == told["p_support"]
+    assert (rows[-1]["error_code"], rows[-1]["actor"], rows[-1]["mentions"]) == ("unknown_process", "", "")
 
 
 def test_a_bad_value_of_parquet_is_a_row(tiny_bundle: Path, tmp_path: Path) -> None:
