@@ -83,7 +83,7 @@ def parse_retry_after(value: str | None) -> float | None:
         return float(value)
     try:
         then = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):  # no date, or one that no clock reaches
         return None
     then = then if then.tzinfo else then.replace(tzinfo=UTC)
     return max(0.0, (then - datetime.now(UTC)).total_seconds())
@@ -180,6 +180,10 @@ def http_settings(url: str, key: str | None, timeout: float) -> dict[str, Any]:
         raise ValueError(f"url {url!r}: must be an address of HTTP, such as http://localhost:3000")
     headers = {"Content-Type": "application/json"}
     if key is not None:
+        if not key.strip():
+            raise ValueError(
+                "key: is empty; give the line that `stance key` printed, or None for a service without keys"
+            )
         if not key.strip().isascii() or not key.strip().isprintable():
             raise ValueError("key: holds characters that no key of `stance key` has; give the line that it printed")
         headers["Authorization"] = f"Bearer {key.strip()}"

@@ -25,12 +25,13 @@ def list_files(folder: Path, listing: Path) -> None:
     temporary = listing.with_suffix(".tmp")
     temporary.unlink(missing_ok=True)
     with closing(sqlite3.connect(temporary)) as database:
-        database.execute("CREATE TABLE files (path BLOB PRIMARY KEY) WITHOUT ROWID")
+        database.execute("CREATE TABLE files (path BLOB PRIMARY KEY, bytes INTEGER, changed INTEGER) WITHOUT ROWID")
         database.execute("CREATE TABLE others (count INTEGER)")
         others = 0
         for path in _files(folder, listing.parent):
             if path.lower().endswith(SUFFIXES):
-                database.execute("INSERT INTO files VALUES (?)", (os.fsencode(path),))
+                state = _state(folder / path)
+                database.execute("INSERT INTO files VALUES (?, ?, ?)", (os.fsencode(path), *state))
             else:
                 others += 1
         database.execute("INSERT INTO others VALUES (?)", (others,))
@@ -38,6 +39,15 @@ def list_files(folder: Path, listing: Path) -> None:
             raise BatchError(f"{folder}: holds no file that ends in {', '.join(SUFFIXES)}")
         database.commit()
     temporary.replace(listing)
+
+
+def _state(path: Path) -> tuple[int, int]:
+    """Bytes, and nanoseconds of the last change, of a file; zeros for one that cannot be looked at."""
+    try:
+        state = path.stat()
+    except OSError:
+        return 0, 0
+    return state.st_size, state.st_mtime_ns
 
 
 def _count(database: sqlite3.Connection) -> int:
@@ -67,18 +77,21 @@ class Folder:
     def records(self, done: Mapping[int, int]) -> Iterator[Record]:
         """The files in order, but for the ranges (first -> count) that are done."""
         until = 0
-        for index, name in enumerate(self._names()):
+        for index, (name, state) in enumerate(self._listed()):
             until = max(until, index + done.get(index, 0))
             if index >= until:
-                yield self._record(index, name)
+                yield self._record(index, name, state)
 
-    def _names(self) -> Iterator[str]:
+    def _listed(self) -> Iterator[tuple[str, tuple[int, int]]]:
         with closing(sqlite3.connect(f"{self.listing.resolve().as_uri()}?mode=ro", uri=True)) as database:
-            for (path,) in database.execute("SELECT path FROM files ORDER BY path"):
-                yield os.fsdecode(path)
+            for path, *state in database.execute("SELECT path, bytes, changed FROM files ORDER BY path"):
+                yield os.fsdecode(path), tuple(state)
 
-    def _record(self, index: int, name: str) -> Record:
+    def _record(self, index: int, name: str, state: tuple[int, int]) -> Record:
         shown = os.fsencode(name).decode("utf-8", "backslashreplace")
+        if _state(self.path / name) != state:
+            told = "the file is not as it was when the batch was begun; begin anew with --overwrite"
+            return Fault(index, shown, "unreadable_file", told)
         try:
             with (self.path / name).open("rb") as stream:
                 return File(index, shown, stream.read(MAX_FILE + 1))

@@ -184,7 +184,7 @@ def _join_parquet(paths: list[Path], out: Path) -> None:
 
 def _join_csv(paths: list[Path], out: Path) -> None:
     # The byte order mark has Excel read UTF-8 as such.
-    with out.open("w", encoding="utf-8-sig", errors="replace", newline="") as stream:
+    with out.open("w", encoding="utf-8-sig", newline="") as stream:
         writer = csv.DictWriter(stream, COLUMNS)
         writer.writeheader()
         for path in paths:

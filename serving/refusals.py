@@ -165,7 +165,7 @@ def _told(fault: dict[str, Any]) -> str:
     told = _MENDED.get(kind) or fault["msg"].removeprefix("Value error, ")
     if kind not in ("string_too_long", "too_long"):
         return str(told)
-    return f"{told}; send the rest in another request" if place in _MAY_BE_PARTED else f"{told}; shorten it"
+    return f"{told}; send the rest in another request" if tuple(place) in _MAY_BE_PARTED else f"{told}; shorten it"
 
 
 #: Names that pydantic puts into the place of a fault for the arms of a union.

@@ -111,11 +111,11 @@ def spreadsheet_cells(row: Row) -> dict[str, object]:
         "evidence": "\n".join(one["text"] for one in row["evidence"]),
         "warnings": "; ".join(one["code"] for one in row["warnings"]),
     }
-    return {name: _plain(value) for name, value in {**row, **texts}.items()}
+    return {name: without_formula(value) for name, value in {**row, **texts}.items()}
 
 
-def _plain(cell: object) -> object:
-    """A text that opens like a formula has an apostrophe put before it, as OWASP advises against CSV injection."""
+def without_formula(cell: object) -> object:
+    """The cell, with an apostrophe before what a spreadsheet would run as a formula, as OWASP advises."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from stance.bundle import Bundle
 
 MAX_DOCUMENTS = 64
+MAX_TITLE_LENGTH = 1000
 DEFAULT_PROCESS = "sochi"
 
 Label = Literal["support", "boycott", "conditional", "none"]
@@ -60,7 +61,7 @@ class ClassifyRequest(_Input):
         default=DEFAULT_PROCESS,
         description="What the stance is toward: the key of a known process, or a name of your own.",
     )
-    title: str | None = Field(default=None, max_length=1000)
+    title: str | None = Field(default=None, max_length=MAX_TITLE_LENGTH)
     date: IsoDate | None = Field(default=None, description="A date, or date and time, in ISO 8601; comes back as sent.")
     id: str | None = Field(default=None, max_length=200)
 

@@ -15,6 +15,7 @@ import bentoml
 from bentoml.exceptions import BentoMLException
 from pydantic import ValidationError
 
+from serving.exchange import REQUEST_ID
 from serving.keys import check_keys
 from serving.limits import DEADLINE, Gate
 from serving.logs import set_up_logs
@@ -34,6 +35,8 @@ from serving.settings import Limits, bundle_folder, session_threads, worker_coun
 from serving.supervisor import is_worker, look_often
 from stance.errors import BundleError, DeadlineExceeded, DocumentError
 from stance.manifest import verify_bundle
+
+log = logging.getLogger("bentoml.stance.service")
 
 
 class Refused(BentoMLException):
@@ -97,6 +100,9 @@ class StanceService:
             fault = explain(error)
         except (DocumentError, DeadlineExceeded) as error:
             fault = _error_out(error)
+        except Exception:  # a fault of ours in one document must not cost the others
+            log.exception("a document of a batch failed, request %s", REQUEST_ID.get())
+            fault = ErrorOut(code="internal_error", message="a fault of the service's; its log has the trace")
         count_fault(fault.code)
         return ErrorResponse(error=fault)
 

@@ -9,9 +9,9 @@ from dataclasses import replace
 from functools import partial
 
 from stance.finder import Finder
-from stance.names import NameIndex, make_index
+from stance.names import ARTICLES, NameIndex, make_index, split_bracketed
 from stance.schema import Actor, Mentioned, Span
-from stance.text import normalise
+from stance.text import find_words, normalise
 from stance.variants import other_governments, seats
 
 #: What stands behind a state that only tells whose opponents somebody is: "Syria's main opposition bloc".
@@ -32,9 +32,16 @@ class Lexicon:
         self.index = make_index(self.actors)
 
     def find(self, name: str) -> Actor | None:
-        """The listed actor that goes by ``name``, if exactly one does."""
-        owners = self.index.owners(name)
-        return self.actors[owners.pop()] if len(owners) == 1 else None
+        """The listed actor that goes by ``name``, if exactly one does; an article or an abbreviation more is no other
+        name: "the HNC", "Higher Negotiations Committee (HNC)".
+        """
+        full, *_ = split_bracketed(name)
+        words = find_words(full)
+        for spelling in (full, full[words[1].start :] if words[1:] and words[0].form in ARTICLES else full):
+            owners = self.index.owners(spelling)
+            if len(owners) == 1:
+                return self.actors[owners.pop()]
+        return None
 
     def complete(self, requested: Actor) -> Actor:
         """The requested actor with the id, kind and country that the lexicon has for its name."""
@@ -58,7 +65,7 @@ def find_given(text: str, actors: Sequence[Actor], lexicon: Lexicon) -> list[Men
     finder.learn_introduced()  # before the lexicon lends an actor what the text calls another
     for number, actor in enumerate(actors):
         known = lexicon.find(actor.name)
-        for name in known.names if known else ():
+        for name in known.names if known else split_bracketed(actor.name):
             finder.learn(name, number)
         for place in known.places if known else seats(actor.name):
             finder.learn(place, number, is_place=True)

@@ -89,7 +89,7 @@ def classify_document(bundle: Bundle, document: Document, *, deadline: Deadline 
 def _check(document: Document) -> None:
     length = len(document.text)
     if not document.text.strip():
-        raise DocumentError("text is empty; give 1 to 50,000 characters", code="empty_text", field="text")
+        raise DocumentError(f"text is empty; give 1 to {MAX_TEXT_LENGTH:,} characters", code="empty_text", field="text")
     if length > MAX_TEXT_LENGTH:
         raise DocumentError(
             f"text has {length:,} characters; at most {MAX_TEXT_LENGTH:,} are allowed; send it in parts",

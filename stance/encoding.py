@@ -1,7 +1,7 @@
 """A text as arrays for the encoder. The only truncation policy is here: there is none.
 
 A text longer than a window is read in several, each of whole sentences where they fit, each but the first opening with
-the end of the one before as context. Every token of the text belongs to exactly one window.
+the last short sentences of the one before as context. Every token of the text belongs to exactly one window.
 """
 
 from __future__ import annotations

@@ -19,7 +19,9 @@ from stance.names import (
     PARTICLES,
     Hit,
     NameIndex,
+    close_bracket,
     initials,
+    split_bracketed,
     surname,
 )
 from stance.schema import Actor, Mentioned, Span
@@ -92,9 +94,14 @@ class Finder:
         """Take stretches that the model tagged, unless a known name covers them; names of several words first, so that
         it is known whose short forms the others can be.
         """
-        names = [words for words in map(self._trim, spans) if words]
+        names = [words for words in map(self._trim, map(self._without_bracket, spans)) if words]
         for words in sorted(names, key=lambda one: len(one) == 1):
-            self._add_name(Span(words[0].start, words[-1].end))
+            self._add_name(close_bracket(self._text, Span(words[0].start, words[-1].end)))
+
+    def _without_bracket(self, span: Span) -> Span:
+        """A tagged stretch without the abbreviation in brackets behind it, which the text introduces."""
+        name, *_ = split_bracketed(self._text[span.start : span.end])
+        return Span(span.start, span.start + len(name))
 
     def _trim(self, span: Span) -> Sequence[Word]:
         """The words of a tagged stretch, without articles, honorifics and pronouns; none if no name is left."""

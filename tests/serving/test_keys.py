@@ -98,7 +98,7 @@ def test_both_ways_to_show_a_key() -> None:
     basic = base64.b64encode(b"me:k:1").decode()
     assert shown_key({"authorization": "Bearer k"}) == "k"
     assert shown_key({"authorization": f"basic {basic}"}) == "k:1"
-    for bad in ("", "Bearer", "Bearer ", "Basic !", "Basic /w==", "Digest k", "k"):
+    for bad in ("", "Bearer", "Bearer ", "Basic !", "Basic /w==", "Basic \u00e9", "Digest k", "k"):
         assert shown_key({"authorization": bad}) is None
 
 
@@ -160,7 +160,12 @@ BEHIND = [
 @pytest.mark.parametrize("path", [*BEHIND, "/nope", "/livez/", "//livez", "/livez%2f"])
 def test_without_a_key_all_but_the_probes_is_refused(locked: tuple[str, str, Path], path: str) -> None:
     url, key, _ = locked
-    for headers in ({}, {"Authorization": f"Bearer {key}x"}, {"Authorization": "Basic x"}):
+    for headers in (
+        {},
+        {"Authorization": f"Bearer {key}x"},
+        {"Authorization": "Basic x"},
+        {"Authorization": b"Basic \xe9"},
+    ):
         for method in ("GET", "POST"):
             answer = httpx.request(method, url + path, headers=headers, timeout=60)
             assert answer.status_code == 401

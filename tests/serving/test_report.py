@@ -178,10 +178,20 @@ def test_an_actor_of_the_lexicon_goes_by_one_name(tmp_path: Path) -> None:
     assert {one.actor for one in results.statements} == {"Higher Negotiations Committee"}
 
 
+def test_a_document_tells_once_of_an_actor_asked_for_by_two_names(tmp_path: Path) -> None:
+    rows = [row(n, name, "boycott", actor_id="hnc") for n in range(2) for name in ("HNC", "Negotiations Committee")]
+    told = load_results([write_rows(tmp_path / "rows.jsonl", rows)]).statements
+    assert [(one.source.index, one.actor) for one in told] == [(0, "HNC"), (1, "HNC")]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("rows.csv", b"", "must end in .parquet or .jsonl"),
+        (
+            "rows.csv",
+            b"",
+            "must be .parquet or .jsonl that stance batch wrote; for articles run it first: stance batch IN ",
+        ),
         ("rows.jsonl", b"{]\n", "rows.jsonl:1: no valid JSON"),
         ("rows.jsonl", b"[1]\n", "must be an object"),
         ("rows.jsonl", b'{"id": "a", "text": "no row"}\n', "looks like articles, not results"),

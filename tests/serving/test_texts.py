@@ -15,6 +15,7 @@ from serving.chunks import Settings, classify_chunk
 from serving.reading import read_file
 from serving.records import File
 from serving.rows import parse_rows
+from serving.schemas import ClassifyRequest
 from serving.texts import MAX_FILE, find_date, read_text, unwrap
 from stance.bundle import load_bundle
 from stance.errors import DocumentError
@@ -30,8 +31,8 @@ HTML = b"""<!DOCTYPE html><html><head><title>Talks open in Sochi</title>
 </article><footer>Copyright 2018. All rights reserved.</footer></body></html>"""
 
 
-def pdf(*lines: str, title: str = "") -> bytes:
-    """A PDF of one page, written by hand."""
+def pdf(*lines: str, title: str = "", cmap: str = "") -> bytes:
+    """A PDF of one page, written by hand; ``cmap`` says what its letters mean."""
     shown = " ".join(f"({line}) Tj T*" for line in lines)
     stream = f"BT /F1 12 Tf 14 TL 72 720 Td {shown} ET".encode("ascii")
     objects = [
@@ -39,9 +40,10 @@ def pdf(*lines: str, title: str = "") -> bytes:
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
         b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 5 0 R"
         b" /Resources << /Font << /F1 4 0 R >> >> >>",
-        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica %s >>" % (b"/ToUnicode 7 0 R" if cmap else b""),
         b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream),
         f"<< /Title ({title}) >>".encode("ascii"),
+        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(cmap), cmap.encode("ascii")),
     ]
     data = io.BytesIO(b"%PDF-1.4\n")
     data.seek(0, io.SEEK_END)
@@ -50,8 +52,8 @@ def pdf(*lines: str, title: str = "") -> bytes:
         places.append(data.tell())
         data.write(b"%d 0 obj\n%s\nendobj\n" % (number, one))
     table = data.tell()
-    data.write(b"xref\n0 7\n0000000000 65535 f \n" + b"".join(b"%010d 00000 n \n" % place for place in places))
-    data.write(b"trailer << /Size 7 /Root 1 0 R /Info 6 0 R >>\nstartxref\n%d\n%%%%EOF\n" % table)
+    data.write(b"xref\n0 8\n0000000000 65535 f \n" + b"".join(b"%010d 00000 n \n" % place for place in places))
+    data.write(b"trailer << /Size 8 /Root 1 0 R /Info 6 0 R >>\nstartxref\n%d\n%%%%EOF\n" % table)
     return data.getvalue()
 
 
@@ -109,6 +111,19 @@ def test_of_a_pdf_the_lines_are_joined(name: str) -> None:
     read = read_text(pdf("Turkey will send a dele-", "gation to", "Sochi.", title="Talks"), name)
     assert read.text == "Turkey will send a delegation to Sochi."
     assert read.title == "Talks"
+
+
+def test_halves_of_characters_in_a_pdf_cost_no_document() -> None:
+    halves = "begincmap 2 beginbfchar <41> <D834> <42> <DD1E> endbfchar endcmap"
+    assert read_text(pdf("xABx", cmap=halves), "a.pdf").text == "x\U0001d11ex"
+    assert read_text(pdf("xAx", cmap=halves), "a.pdf").text == "x\ufffdx"
+
+
+def test_a_long_title_is_cut() -> None:
+    page = read_text(HTML.replace(b"Talks open in Sochi", b"Talks " * 400), "a.html")
+    assert page.title is not None
+    assert 900 < len(page.title) <= 1000
+    ClassifyRequest(text=page.text, title=page.title)
 
 
 def test_unwrapping_keeps_paragraphs_and_compounds() -> None:

@@ -10,6 +10,7 @@ from stance.bundle import parse_actors
 from stance.names import surname
 from stance.schema import Actor, Span
 
+HNC = "higher-negotiations-committee"
 DATA = Path(__file__).resolve().parents[2] / "data"
 
 
@@ -300,6 +301,41 @@ def test_a_description_that_two_given_actors_share_is_neither_of_them(lexicon: L
     assert given("The army agreed.", lexicon, Actor("Malian army"), Actor("Malian army")) == [["army"], ["army"]]
     named = given("The army chief came.", lexicon, Actor("Malian army chief"), Actor("Chadian army"))
     assert named == [["army chief"], []]
+
+
+@pytest.mark.parametrize(
+    ("name", "id", "expected"),
+    [
+        ("the HNC", HNC, ["HNC", "Higher Negotiations Committee", "HNC"]),
+        ("The Higher Negotiations Committee", HNC, ["HNC", "The Higher Negotiations Committee", "HNC"]),
+        ("Higher Negotiations Committee (HNC)", HNC, ["HNC", "Higher Negotiations Committee (HNC)"]),
+        ("the Foos", None, ["Foos"]),
+        ("the army", None, ["the army"]),
+        ("Harbour Council (HARC)", None, ["Harbour Council (HARC)", "HARC"]),
+        ("Delta Party (Maoist)", None, ["Delta Party (Maoist)"]),
+        ("Party for Peace, Land and Bread", None, ["Party for Peace, Land and Bread"]),
+        ("Gen. Ada Lovelace", None, ["Gen. Ada Lovelace"]),
+        ("Rivers & Lakes, Inc.", None, ["Rivers & Lakes, Inc"]),
+    ],
+)
+def test_names_are_found_as_they_are_written(lexicon: Lexicon, name: str, id: str | None, expected: list[str]) -> None:
+    text = (
+        "HNC men left. The Higher Negotiations Committee (HNC) and Foos came, the army did, army trucks did not. "
+        "Harbour Council (HARC) stayed: HARC has time, as has the Delta Party (Maoist), unlike the Delta Party. "
+        "Rivers & Lakes, Inc. and the Party for Peace, Land and Bread wrote to Gen. Ada Lovelace."
+    )
+    (one,) = find_given(text, [Actor(name)], lexicon)
+    assert (one.actor.id, [text[span.start : span.end] for span in one.mentions]) == (id, expected)
+
+
+def test_tagged_names_with_brackets_and_titles_are_kept(lexicon: Lexicon) -> None:
+    text = "The Delta Party (Maoist) met Gen. Ada Lovelace and the Harbour National Council (HNC). HNC men spoke."
+    tagged = ("Delta Party (Maoist)", "Gen. Ada Lovelace", "Harbour National Council (HNC)")
+    assert found(text, lexicon, *tagged) == {
+        "Delta Party (Maoist)": ["Delta Party (Maoist)"],
+        "Gen. Ada Lovelace": ["Gen. Ada Lovelace"],
+        "Harbour National Council": ["Harbour National Council", "HNC", "HNC"],
+    }
 
 
 def test_given_actors_come_back_in_order_even_when_absent(lexicon: Lexicon) -> None:

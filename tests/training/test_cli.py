@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 
 from stance.bundle import load_bundle, verify_bundle
@@ -180,4 +181,7 @@ def test_the_tiny_bundle_tells_how_it_was_made(tiny_bundle: Path) -> None:
     assert "(reliability.png)" in card
     assert "(accuracy_by_coverage.png)" in card
     assert f"{100 * metrics['test']['coverage_at_95']:.1f}% of the cases" in card
+    told = ModelCard.load(tiny_bundle / "MODEL_CARD.md").data
+    assert told.eval_results is not None
+    assert told.eval_results[0].metric_value == round(metrics["test"]["macro_f1"]["all"]["value"], 4)
     assert verify_bundle(tiny_bundle)
