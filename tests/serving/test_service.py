@@ -207,6 +207,38 @@ def test_a_bad_document_costs_the_others_nothing(client: httpx.Client) -> None:
     )
 
 
+def test_a_fault_of_ours_in_one_document_costs_no_other(tiny_bundle: Path) -> None:
+    code = """if True:
+        import json
+        import serving.service as service
+        classify = service.classify_document
+        def faulty(document, **more):
+            return classify(document, **more) if "Turkey" in document.text else 1 / 0
+        service.classify_document = faulty
+        request = service.BatchRequest(documents=[{"text": "Turkey came."}, {"text": "Iran came."}])
+        answer = service.StanceService().classify_batch(request)
+        print(json.dumps([getattr(one, "error", None) and one.error.code for one in answer.results]))
+    """
+    environment = {**os.environ, "STANCE_BUNDLE": str(tiny_bundle)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=ROOT)
+    assert json.loads(done.stdout.splitlines()[-1]) == [None, "internal_error"], done.stderr
+    assert "ZeroDivisionError" in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [("text", "x" * 50_001, "send the rest in another request"), ("title", "x" * 1001, "shorten it")],
+)
+def test_what_is_too_long_is_told_how_to_mend_by_every_way(
+    client: httpx.Client, field: str, value: str, told: str
+) -> None:
+    document = {"text": TEXT, field: value}
+    alone = client.post("/classify", json=document).json()["error"]
+    (among,) = client.post("/classify/batch", json={"documents": [document]}).json()["results"]
+    assert told in alone["message"]
+    assert alone == among["error"]
+
+
 @pytest.mark.parametrize("count", [0, 65])
 def test_batch_bounds(client: httpx.Client, count: int) -> None:
     answer = client.post("/classify/batch", json={"documents": [{"text": "x"}] * count})

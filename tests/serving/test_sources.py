@@ -125,6 +125,19 @@ def test_a_folder(tmp_path: Path) -> None:
     assert source.left_out() == 1
 
 
+def test_a_file_that_changed_since_it_was_listed_is_a_fault(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("a.txt", "b.txt"):
+        (folder / name).write_text(name)
+    source = source_of(folder)
+    (folder / "b.txt").write_text("other words")
+    first, second = source.records({})
+    assert first.fields({})["text"] == "a.txt"
+    with pytest.raises(DocumentError, match="not as it was when the batch was begun; begin anew with --overwrite"):
+        second.fields({})
+
+
 def test_what_a_batch_writes_in_its_folder_is_no_part_of_it(tmp_path: Path) -> None:
     (tmp_path / "out.jsonl.parts").mkdir()
     for name in ("a.txt", "notes.docx", "out.jsonl.parts/lock", "out.jsonl.parts/b.txt"):
