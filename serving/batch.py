@@ -16,7 +16,7 @@ from serving.records import FIELDS
 from serving.rows import Row, arrow_schema
 from serving.settings import cores
 from serving.sources import Source, open_source
-from stance.bundle import load_bundle
+from stance.bundle import find_version
 from stance.errors import BatchError
 
 #: Most documents with an error that a summary tells one by one.
@@ -69,7 +69,7 @@ def run_batch(job: Job, progress: Progress = lambda done, failed, total: None) -
         ExtraMissing: if a library is not installed that IN, OUT or the engine needs.
     """
     _check_out(job)
-    version = load_bundle(job.bundle, threads=1).version
+    version = find_version(job.bundle)
     parts = Parts(job.out)
     with parts.lock():
         if job.overwrite or not parts.is_begun:

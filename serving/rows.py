@@ -33,7 +33,10 @@ COLUMNS: Mapping[str, tuple[str, str]] = {
     "actor_id": ("string", "the lexicon's id, where the lexicon knows the actor"),
     "stance": ("string", "`support`, `boycott`, `conditional` or `none`"),
     **{column: ("double", f"calibrated probability of `{label}`") for label, column in PROBABILITIES.items()},
-    "plausible": ("list<string>", "labels that together hold the truth in nine cases of ten (88% on gold test), most probable first"),
+    "plausible": (
+        "list<string>",
+        "labels that together hold the truth in nine cases of ten (88% on gold test), most probable first",
+    ),
     "mentions": (
         "list<struct<start: int64, end: int64, text: string>>",
         "where the text names the actor; code points, end exclusive",

@@ -142,7 +142,7 @@ def load_bundle(folder: Path | str, *, threads: int = 0) -> Bundle:
         raise BundleCorrupt(f"{folder}: has no {', '.join(missing)}; make the bundle again with `train run`")
     config = _load_config(folder / CONFIG)
     with _parsing(folder / CONFIG):
-        name, version = str(config["name"]), f"{config['package_version']}+{digest[:8]}"
+        name, version = str(config["name"]), _version(config, digest)
     with _parsing(folder / ACTORS):
         lexicon = Lexicon(parse_actors(json.loads((folder / ACTORS).read_bytes())))
     with _parsing(folder / PROCESSES):
@@ -152,6 +152,23 @@ def load_bundle(folder: Path | str, *, threads: int = 0) -> Bundle:
     engine = _load_engine(folder, config, threads)
     _give_back()
     return Bundle(name, version, engine, lexicon, processes, calibration, digest)
+
+
+def find_version(folder: Path) -> str:
+    """Verify a bundle and say its version, without loading it.
+
+    Raises:
+        BundleNotFound: if there is none.
+        BundleCorrupt: if it does not hold what it should.
+    """
+    digest = verify_bundle(folder)
+    config = _load_config(folder / CONFIG)
+    with _parsing(folder / CONFIG):
+        return _version(config, digest)
+
+
+def _version(config: Mapping[str, Any], digest: str) -> str:
+    return f"{config['package_version']}+{digest[:8]}"
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from stance.bundle import load_bundle, save_bundle
+from stance.bundle import find_version, load_bundle, save_bundle
 from stance.errors import BundleCorrupt
 from stance.graph import find_external
 from stance.manifest import MANIFEST, digest_of
@@ -160,4 +160,5 @@ def test_a_bundle_tells_which_it_is() -> None:
     bundle = load_bundle(RELEASED)
     assert bundle.name == "default"
     assert bundle.digest == digest_of((RELEASED / MANIFEST).read_bytes())
+    assert bundle.version == find_version(RELEASED)
     assert bundle.version.endswith(f"+{bundle.digest[:8]}")
