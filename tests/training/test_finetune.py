@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import DebertaV2Config, DebertaV2Model, TrainerCallback
+from transformers import BertModel, DebertaV2Config, DebertaV2Model, TrainerCallback
 
 from stance.actors import Lexicon
 from stance.errors import ParityError, StanceError
 from stance.transformer import HeadLayout, link_mentions, pool_mentions
 from training.augment import NamePool
-from training.backbone import load_tokenizer, make_encoder, make_model
+from training.backbone import load_tokenizer, load_trained, make_encoder, make_model
 from training.batches import Collator, RecordEncoder
 from training.config import TrainingConfig
 from training.corpus import load_corpus
@@ -131,6 +131,18 @@ def test_the_saved_model_is_a_plain_token_classifier(config: TrainingConfig, tmp
     saved = json.loads((tmp_path / "config.json").read_text())
     assert saved["architectures"] == ["BertForTokenClassification"]
     assert saved["id2label"]["3"] == "stance:support"
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_backbone_in_half_precision_is_trained_in_fp32(
+    config: TrainingConfig, tiny_backbone: Path, tmp_path: Path, dtype: torch.dtype
+) -> None:
+    shutil.copytree(tiny_backbone, tmp_path, dirs_exist_ok=True)
+    BertModel.from_pretrained(tiny_backbone).to(dtype).save_pretrained(tmp_path)
+    model = make_model(replace(config, backbone=str(tmp_path)))
+    assert {one.dtype for one in model.parameters()} == {torch.float32}
+    model.to(dtype).save_pretrained(tmp_path / "trained")
+    assert {one.dtype for one in load_trained(tmp_path / "trained").parameters()} == {torch.float32}
 
 
 def fine_tuned(config: TrainingConfig, small_corpus: Path, folder: Path) -> tuple[Data, StanceTrainer]:

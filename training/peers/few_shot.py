@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from stance.errors import ExtraMissing
 from training.config import TrainingConfig
@@ -91,7 +92,7 @@ def _make_model(setfit: Any, config: TrainingConfig, width: int) -> SetFitModel:
     from sentence_transformers import SentenceTransformer
     from sklearn.linear_model import LogisticRegression
 
-    body = SentenceTransformer(backbone_path(config.backbone))
+    body = SentenceTransformer(backbone_path(config.backbone), model_kwargs={"dtype": torch.float32})
     body.max_seq_length = width
     return setfit.SetFitModel(model_body=body, model_head=LogisticRegression(max_iter=2000))
 
