@@ -94,8 +94,6 @@ def finetune(
         compute_metrics=score_predictions,
         config=config,
     )
-    # A row of a prediction is an actor, not a record: nothing may be cut off to the number of records.
-    trainer.gather_function = trainer.accelerator.gather
     trainer.add_callback(_TellEpoch(encode))
     if config.average:
         trainer.add_callback(WeightAverage(config.average))

@@ -242,6 +242,11 @@ class StanceTrainer(HeadTrainer):
         late = np.asarray(dataset["sochi"], dtype=bool)
         return StagedSampler([np.flatnonzero(~late), np.flatnonzero(late)], dataset["length"], self._train_batch_size)
 
+    def evaluation_loop(self, *args: Any, **kwargs: Any) -> Any:
+        """As the Trainer does; a row is an actor, not a record, so nothing is cut off to the number of records."""
+        self.gather_function = self.accelerator.gather  # each time: the Trainer sets its own at the end
+        return super().evaluation_loop(*args, **kwargs)
+
     def prediction_step(self, model: Any, inputs: Any, prediction_loss_only: bool, ignore_keys: Any = None) -> Any:
         """Loss, log-probabilities and labels; a row of the latter two is an actor."""
         inputs = self._prepare_inputs(inputs)

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import BertModel, DebertaV2Config, DebertaV2Model, TrainerCallback
+from transformers import BertModel, DebertaV2Config, DebertaV2Model, EvalPrediction, TrainerCallback
 
 from stance.actors import Lexicon
 from stance.errors import ParityError, StanceError
 from stance.transformer import HeadLayout, link_mentions, pool_mentions
 from training.augment import NamePool
 from training.backbone import load_tokenizer, load_trained, make_encoder, make_model
-from training.batches import Collator, RecordEncoder
+from training.batches import IGNORE, Collator, RecordEncoder
 from training.config import TrainingConfig
 from training.corpus import load_corpus
 from training.data import Data, load_data
@@ -26,7 +26,7 @@ from training.export import export_model
 from training.finetune import finetune, make_dataset
 from training.losses import StanceLoss, link
 from training.schedules import StagedSampler, WeightAverage
-from training.trainer import StanceTrainer, make_arguments
+from training.trainer import StanceTrainer, make_arguments, score_predictions
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +143,24 @@ def test_a_backbone_in_half_precision_is_trained_in_fp32(
     assert {one.dtype for one in model.parameters()} == {torch.float32}
     model.to(dtype).save_pretrained(tmp_path / "trained")
     assert {one.dtype for one in load_trained(tmp_path / "trained").parameters()} == {torch.float32}
+
+
+def test_every_evaluation_counts_all_cases(
+    config: TrainingConfig, small_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, counted = load_data([small_corpus]), []
+
+    def count(prediction: EvalPrediction) -> dict[str, float]:
+        counted.append(int((prediction.label_ids != IGNORE).sum()))
+        return score_predictions(prediction)
+
+    monkeypatch.setattr("training.finetune.score_predictions", count)
+    splits = data.splits["train"][:8], data.splits["dev"]
+    finetune(*splits, data.lexicon, data.known, replace(config, epochs=2.0), tmp_path, progress=False)
+    encode = RecordEncoder(make_encoder(load_tokenizer(config.backbone), config), data.lexicon, data.known, config)
+    labels = np.concatenate([encode(one.record)["labels"] for one in data.splits["dev"]])
+    assert len(data.splits["dev"]) % 32
+    assert counted == [(labels != IGNORE).sum()] * 2
 
 
 def fine_tuned(config: TrainingConfig, small_corpus: Path, folder: Path) -> tuple[Data, StanceTrainer]:
