@@ -6,17 +6,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from transformers import AutoModelForSequenceClassification
 
 from stance.errors import StanceError
 from stance.schema import LABELS, Span
-from training.backbone import load_tokenizer
+from training.backbone import load_tokenizer, make_classifier
 from training.config import TrainingConfig
 from training.data import Data, load_data
 from training.held_out import clear_actors, label_ids, macro_by_subset
 from training.peers.cases import CaseMaker, nearest_sentences
-from training.peers.comparison import PeerSettings, compare_peers
+from training.peers.comparison import PeerSettings, _pair_config, compare_peers
 from training.peers.fitted import Fitted, measure
 from training.peers.pairs import PairEncoder
+from training.trainer import make_arguments
 
 SENTENCES = [Span(0, 9), Span(10, 19), Span(20, 29), Span(30, 39), Span(40, 49)]
 
@@ -83,6 +86,27 @@ def test_the_pair_encoder_learns_its_training_data(data: Data, make: CaseMaker, 
     fitted = PairEncoder(make, config, 80).fit(few, progress=False)
     assert (fitted.predict(few) == label_ids(few)).mean() > 0.8
     assert fitted.predict([]).shape == (0,)
+
+
+def test_the_pair_encoder_predicts_in_fp32(
+    data: Data, make: CaseMaker, tiny_backbone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)  # trains in bf16, wherever the test runs
+    few = data.splits["train"][:2]
+    config = TrainingConfig(backbone=str(tiny_backbone), epochs=1)
+    fitted = PairEncoder(make, config, 80).fit(few, progress=False)
+    plain = make_classifier(config, LABELS, AutoModelForSequenceClassification).eval()
+    plain.load_state_dict(fitted._model.state_dict())
+    batch = fitted._pad(fitted._encode(make(few)))
+    with torch.inference_mode():
+        assert torch.equal(fitted._model(**batch).logits, plain(**batch).logits)
+
+
+def test_the_pair_encoder_averages_no_weights() -> None:
+    ours = TrainingConfig(average=0.4, seed=5)
+    config = _pair_config(PeerSettings(ours, pair_epochs=2.0))
+    assert (config.average, config.epochs, config.seed) == (0.0, 2.0, 5)
+    assert make_arguments(config, Path("unused"), progress=False).lr_scheduler_type == "linear"
 
 
 def test_what_cannot_be_taken_up_is_told_before_anything_is_trained(

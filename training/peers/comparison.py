@@ -119,7 +119,9 @@ def _fit_all(
     )
     log.info("pair encoder")
     pairs = PairEncoder(make, _pair_config(settings), width)
-    yield timed("pair encoder", partial(pairs.fit, train, progress=progress), PairEncoder.predict, "PyTorch, fp32")
+    yield timed(
+        "pair encoder", partial(pairs.fit, train, progress=progress), PairEncoder.predict, "predicts in fp32; PyTorch"
+    )
     log.info("ours")
     yield from fit_ours(data, train, config, runs / f"seed-{config.seed}", progress=progress)
 
@@ -130,6 +132,7 @@ def _pair_config(settings: PeerSettings) -> TrainingConfig:
         epochs=settings.pair_epochs,
         learning_rate=settings.pair_rate,
         batch_size=settings.pair_batch,
+        average=0.0,  # without which the learning rate falls to nothing
     )
 
 

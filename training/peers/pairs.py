@@ -26,7 +26,7 @@ _SPECIAL = 3
 
 
 class PairEncoder:
-    """The Trainer's plain sequence classifier on pairs of question and window.
+    """The Trainer's plain sequence classifier on pairs of question and window; it predicts in fp32.
 
     Args:
         config: backbone, epochs, learning rate, batch size (in pairs) and seed.
@@ -56,7 +56,8 @@ class PairEncoder:
                 data_collator=self._pad,
             )
             trainer.train()
-        self._model = trainer.model.eval()
+        # The Trainer leaves a forward pass in bf16, where the machine has it.
+        self._model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False).eval()
         return self
 
     def predict(self, located: Sequence[Located]) -> Ids:
