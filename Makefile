@@ -1,5 +1,5 @@
 # make serve: set up what serving needs and serve the released bundle. make test: set up everything and test it.
-# make train: make the bundle from the data. All pinned by requirements.lock.
+# make train: make the bundle from the data; stopped, it goes on where it was. All pinned by requirements.lock.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -20,7 +20,7 @@ test: .venv/all.done
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 train: .venv/all.done
-	$(BIN)/train run
+	$(BIN)/train run --resume
 
 lint: .venv/all.done
 	$(BIN)/ruff check --fix .

@@ -49,15 +49,27 @@ class Trained:
     teacher: dict[str, Any] | None
 
 
-def finetune_step(data: Data, config: TrainingConfig, folder: Path, *, resume: bool, progress: bool = True) -> Trained:
+def finetune_step(
+    data: Data,
+    config: TrainingConfig,
+    folder: Path,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: bool = True,
+) -> Trained:
     """Fine-tune, or take up what an earlier run with the same settings and data left.
 
     Args:
-        folder: of this seed; a run of other settings or data in it is refused.
+        folder: of this seed.
+        resume: go on from what lies in it, if anything does.
+        overwrite: begin anew, whatever lies in it.
+
+    Raises:
+        StanceError: if an earlier run lies in ``folder`` that is neither to be taken up nor overwritten, or cannot be.
     """
     stamp_file, done_file = folder / "run.json", folder / "done.json"
-    if resume:
-        check_resumable(data, config, folder)
+    _check_folder(data, config, folder, resume=resume, overwrite=overwrite)
     if resume and done_file.exists():
         done = json.loads(done_file.read_text())
         log.info("fine-tuning was done already: %s", folder)
@@ -84,6 +96,16 @@ def finetune_step(data: Data, config: TrainingConfig, folder: Path, *, resume: b
     return trained
 
 
+def _check_folder(data: Data, config: TrainingConfig, folder: Path, *, resume: bool, overwrite: bool) -> None:
+    if resume:
+        check_resumable(data, config, folder)
+    elif not overwrite and folder.exists() and any(folder.iterdir()):
+        what = "a finished run" if (folder / "done.json").exists() else "a run that was begun"
+        raise StanceError(
+            f"{folder}: holds {what}; go on with it by --resume, begin anew with --overwrite, or give another --name"
+        )
+
+
 def check_resumable(data: Data, config: TrainingConfig, folder: Path) -> None:
     """Check that what an earlier run left in ``folder``, if anything, can be taken up.
 
@@ -92,7 +114,9 @@ def check_resumable(data: Data, config: TrainingConfig, folder: Path) -> None:
     """
     file = folder / "run.json"
     if file.exists() and _load_stamp(file) != _stamp(data, config):
-        raise StanceError(f"{file}: made with other settings or data; run under another --name, or without --resume")
+        raise StanceError(
+            f"{file}: made with other settings or data; run under another --name, or begin anew with --overwrite"
+        )
 
 
 def _stamp(data: Data, config: TrainingConfig) -> dict[str, Any]:
@@ -218,18 +242,32 @@ def run(
     runs: Path,
     seeds: int = 1,
     resume: bool = False,
+    overwrite: bool = False,
     min_agreement: float = MIN_INT8_AGREEMENT,
     progress: bool = True,
 ) -> dict[str, Any]:
-    """Do all the steps and leave a bundle in ``folder``; returns its metrics."""
+    """Do all the steps and leave a bundle in ``folder``; returns its metrics.
+
+    Args:
+        runs: each seed's fine-tuning goes to ``NAME/seed-SEED`` below it, by the bundle's name.
+        resume, overwrite: as :func:`finetune_step` has them, for each seed.
+
+    Raises:
+        StanceError: before anything is done, if one of these folders holds a run that may not be touched.
+    """
+    configs = {
+        runs / folder.name / f"seed-{seed}": replace(config, seed=seed)
+        for seed in range(config.seed, config.seed + seeds)
+    }
+    for place, own in configs.items():
+        _check_folder(data, own, place, resume=resume, overwrite=overwrite)
     log.info("baseline")
     yardsticks = baseline_step(data).rows
     results: list[tuple[Trained, Exported]] = []
-    for seed in range(config.seed, config.seed + seeds):
-        own = replace(config, seed=seed)
-        log.info("fine-tuning, seed %d", seed)
-        trained = finetune_step(data, own, runs / folder.name / f"seed-{seed}", resume=resume, progress=progress)
-        log.info("export, calibration and evaluation, seed %d", seed)
+    for place, own in configs.items():
+        log.info("fine-tuning, seed %d", own.seed)
+        trained = finetune_step(data, own, place, resume=resume, overwrite=overwrite, progress=progress)
+        log.info("export, calibration and evaluation, seed %d", own.seed)
         results.append((trained, export_step(data, own, trained, min_agreement=min_agreement)))
     trained, exported = results[0]
     metrics = _metrics(data, config, results, yardsticks)

@@ -162,11 +162,22 @@ def forget_last_epoch(seed: Path) -> None:
     (checkpoints[-1] / "trainer_state.json").unlink()
 
 
+def test_an_earlier_run_is_not_deleted_unasked(small_corpus: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "quick" / "seed-13" / "done.json"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("{}")
+    for command in ("run", "finetune"):
+        told = train(command, "--quick", "--data", small_corpus, "--runs", tmp_path, code=1)
+        assert "seed-13: holds a finished run; go on with it by --resume, begin anew with --overwrite" in told
+        assert kept.exists()
+    assert "Invalid value for --resume" in train("run", "--resume", "--overwrite", code=2)
+
+
 @pytest.mark.slow
-def test_a_run_without_resume_takes_up_nothing_old(small_corpus: Path, tiny_backbone: Path, tmp_path: Path) -> None:
+def test_a_run_that_overwrites_takes_up_nothing_old(small_corpus: Path, tiny_backbone: Path, tmp_path: Path) -> None:
     args = ["--data", small_corpus, "--backbone", tiny_backbone, "--runs", tmp_path, "--name", "r"]
     train("finetune", *args, "--epochs", 2)
-    train("finetune", *args, "--epochs", 1)
+    train("finetune", *args, "--epochs", 1, "--overwrite")
     steps = [path.name for path in (tmp_path / "r" / "seed-13" / "checkpoints").iterdir() if "checkpoint" in path.name]
     assert len(steps) == 1
 

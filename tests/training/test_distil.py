@@ -110,7 +110,7 @@ def test_a_faulty_teacher_costs_no_earlier_run(
     data = load_data([small_corpus])
     for teacher, told in ((taught, "where this run goes itself"), (tmp_path / "typo", "no finished fine-tuning there")):
         with pytest.raises(StanceError, match=told):
-            pipeline.finetune_step(data, replace(config, teacher=str(teacher)), taught, resume=False, progress=False)
+            pipeline.finetune_step(data, replace(config, teacher=str(teacher)), taught, overwrite=True, progress=False)
     assert (taught / "model" / "model.safetensors").exists()
 
 

