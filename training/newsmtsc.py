@@ -25,7 +25,7 @@ from stance.encoding import Encoder
 from stance.errors import CorpusError
 from stance.schema import Process, Span
 from stance.transformer import mention_weights
-from training.backbone import load_tokenizer, make_classifier, make_encoder
+from training.backbone import load_tokenizer, make_classifier, make_encoder, own_inputs
 from training.batches import IGNORE, Collator
 from training.config import TrainingConfig
 from training.held_out import interval_over_seeds
@@ -216,7 +216,7 @@ def _score(trainer: HeadTrainer, sentences: Sequence[Sentence]) -> float:
     for batch in trainer.get_eval_dataloader(_dataset(sentences)):
         labels = {key: one.to(model.device) for key, one in batch.pop("labels").items()}
         with torch.inference_mode():
-            outputs = model(**{key: one.to(model.device) for key, one in batch.items()})
+            outputs = model(**{key: one.to(model.device) for key, one in own_inputs(model, batch).items()})
         known = labels["stances"] != IGNORE
         y_true += labels["stances"][known].tolist()
         y_pred += pool_targets(outputs.logits, labels)[known].argmax(dim=-1).tolist()

@@ -129,6 +129,13 @@ class HeadTrainer(Trainer):
         model.train()
         return self._passes(self._prepare_inputs(inputs))
 
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """The loss, of those arrays of the batch that the model reads."""
+        own = {**own_inputs(self.model, inputs), "labels": inputs["labels"]}
+        return super().compute_loss(model, own, return_outputs, num_items_in_batch)
+
     def _pass(self, inputs: Any) -> torch.Tensor:
         """Loss and gradients of a batch on the GPU."""
         with self.compute_loss_context_manager():
@@ -190,10 +197,9 @@ class StanceTrainer(HeadTrainer):
     ) -> Any:
         """The loss on the labels and, with a teacher, on its reading."""
         labels = inputs["labels"]
-        own = {**own_inputs(self.model, inputs), "labels": labels}
-        loss, outputs = super().compute_loss(model, own, True, num_items_in_batch)
+        loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
         if self._config.r_drop and model.training:
-            loss = loss + self._config.r_drop * self._disagreement(model, own, outputs, labels)
+            loss = loss + self._config.r_drop * self._disagreement(model, inputs, outputs, labels)
         if self._teacher is not None:
             config = self._config
             with self.accelerator.autocast():
@@ -210,12 +216,12 @@ class StanceTrainer(HeadTrainer):
     def _takes_graphs(self) -> bool:
         return super()._takes_graphs() and self._teacher is None  # whose reading waits for the GPU
 
-    def _disagreement(self, model: Any, own: dict[str, Any], outputs: Any, labels: Any) -> torch.Tensor:
+    def _disagreement(self, model: Any, inputs: dict[str, Any], outputs: Any, labels: Any) -> torch.Tensor:
         """How far the stances of two passes with dropout are apart.
 
         After R-Drop (Liang et al. 2021, arXiv:2106.14448), which learns the labels in both passes; here in the first.
         """
-        again = model(**{name: one for name, one in own.items() if name != "labels"})
+        again = model(**own_inputs(self.model, inputs))
         ours, theirs = (link(one["logits"], labels, self._layout)["stances"] for one in (outputs, again))
         known = labels["stances"] != IGNORE
         apart = (ours.exp() - theirs.exp()) * (ours - theirs)  # both directions of the divergence at once

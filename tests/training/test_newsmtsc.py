@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from transformers import RobertaConfig, RobertaModel
 
 from stance.errors import CorpusError
 from training.backbone import load_tokenizer, make_encoder
@@ -88,3 +90,13 @@ def test_it_learns_a_sample_and_tells_all_seeds(folder: Path, tiny_backbone: Pat
     assert result["macro_f1"]["rw"]["value"] > 0.8
     assert result["targets"] == {"train": 12, "rw": 6, "mt": 4}
     assert "70%" in result["note"]
+
+
+def test_a_backbone_that_knows_no_second_type_is_taken(folder: Path, tiny_backbone: Path, tmp_path: Path) -> None:
+    backbone = tmp_path / "roberta"
+    shutil.copytree(tiny_backbone, backbone)
+    shape = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+    config = RobertaConfig(vocab_size=len(load_tokenizer(str(tiny_backbone))), type_vocab_size=1, **shape)
+    RobertaModel(config).save_pretrained(backbone)
+    result = run_newsmtsc(folder, benchmark_config(backbone=str(backbone), epochs=1.0), seeds=1, progress=False)
+    assert len(result["by_seed"]["rw"]) == 1
