@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,7 @@ def _actors(reading: Reading, place: int, regions: Sequence[Region]) -> tuple[tu
     mentions = [one for one in regions if one.kind == ACTOR]
     owners = {one.text: one.names[0] for one in mentions if one.names}
     names = list(dict.fromkeys(_owner(one, owners) for one in mentions))
+    regions = [_with_related(one, owners) for one in regions]
     for one in regions:
         if one.kind == EVIDENCE:
             _check_evidence(reading, place, one, names)
@@ -136,6 +138,12 @@ def _actors(reading: Reading, place: int, regions: Sequence[Region]) -> tuple[tu
 def _owner(region: Region, owners: Mapping[str, str]) -> str:
     """The actor that a mention names: as told, as told of the same words elsewhere, or the words themselves."""
     return region.names[0] if region.names else owners.get(region.text, region.text)
+
+
+def _with_related(region: Region, owners: Mapping[str, str]) -> Region:
+    """A region that names the actors that arrows join it to as well."""
+    related = (_owner(one, owners) for one in region.related)
+    return replace(region, names=tuple(dict.fromkeys((*region.names, *related))))
 
 
 def _check_evidence(reading: Reading, place: int, region: Region, names: Sequence[str]) -> None:

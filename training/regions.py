@@ -17,7 +17,8 @@ class Region:
 
     Attributes:
         kind: the label of the region.
-        names: what was written in its text field, parted at semicolons; at evidence, the actors related to it too.
+        names: what was written in its text field, parted at semicolons.
+        related: at evidence, the mentions that an arrow joins it to.
     """
 
     kind: str
@@ -26,6 +27,7 @@ class Region:
     names: tuple[str, ...]
     stance: str | None
     ambiguous: bool
+    related: tuple[Region, ...] = ()
 
 
 def parse_regions(results: Sequence[Mapping[str, Any]], text: str) -> list[Region]:
@@ -69,10 +71,9 @@ def _words(span: Mapping[str, Any], text: str) -> str:
 
 
 def _relate(regions: dict[str, Region], left: str, right: str) -> None:
-    """An arrow between evidence and a mention tells whose evidence it is, where nothing was written."""
+    """An arrow between evidence and a mention tells whose evidence it is, besides what was written."""
     ends = {one: regions[one] for one in (left, right) if one in regions}
     for name, region in ends.items():
         other = [one for key, one in ends.items() if key != name]
         if region.kind == EVIDENCE and other and other[0].kind == ACTOR:
-            names = other[0].names[:1] or (other[0].text,)
-            regions[name] = replace(region, names=tuple(dict.fromkeys((*region.names, *names))))
+            regions[name] = replace(region, related=(*region.related, other[0]))

@@ -135,6 +135,21 @@ def test_an_arrow_tells_whose_evidence_it_is(imported: Callable[..., list[dict[s
     assert fault.startswith(":1: evidence 'stayed away'")
 
 
+def test_an_arrow_to_an_unnamed_mention_of_the_same_words_tells_whose_it_is(
+    imported: Callable[..., list[dict[str, Any]]],
+) -> None:
+    tasks = export()
+    kept = [one for one in results(tasks) if one["id"] != "actor-1-evidence-0" or one["from_name"] == "span"]
+    for one in kept:
+        if one["id"] == "actor-1-mention-0" and one["from_name"] == "name":
+            one["value"]["text"] = ["The Council"]
+    (again,) = [one for one in kept if one["id"] == "actor-1-mention-0" and one["from_name"] == "span"]
+    arrow = {"type": "relation", "from_id": "actor-1-evidence-0", "to_id": "again", "direction": "right"}
+    tasks[0]["annotations"][0]["result"] = [*kept, {**again, "id": "again"}, arrow]
+    council = imported(tasks)[0]["actors"][1]
+    assert (council["actor"], council["evidence"]) == ("The Council", ["stayed away"])
+
+
 @pytest.mark.parametrize(
     ("region", "control", "change", "told"),
     [
