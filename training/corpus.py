@@ -11,10 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from stance.errors import CorpusError
 from stance.schema import MAX_ACTORS, MAX_TEXT_LENGTH, Actor, Process
+from stance.text import join_lines
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 CORPUS = DATA / "corpus"
@@ -82,6 +91,20 @@ class LabelledActor(_Strict):
     label2: Label | None = None
     readings: tuple[Label, ...] = ()
 
+    def as_in(self, text: str) -> LabelledActor:
+        """The same, with a space for each line break in its strings that is one in the text."""
+        mentions, evidence = (tuple(_as_in(text, one) for one in ones) for ones in (self.mentions, self.evidence))
+        if (mentions, evidence) == (self.mentions, self.evidence):
+            return self
+        return self.model_copy(update={"mentions": mentions, "evidence": evidence})
+
+
+def _as_in(text: str, words: str) -> str:
+    if "\n" not in words or words in text:
+        return words
+    found = re.search("".join("[\r\n ]" if char in "\r\n" else re.escape(char) for char in words), text)
+    return found.group() if found else words
+
 
 class Source(_Strict):
     """The report that a gold item retells."""
@@ -92,17 +115,27 @@ class Source(_Strict):
 
 
 class Record(_Strict):
-    """A passage judged on one process. An id that ends in ``b`` is its twin's text judged on a second process."""
+    """A passage judged on one process. An id that ends in ``b`` is its twin's text judged on a second process.
+
+    Text, mentions and evidence are as :func:`stance.classify.classify_document` reads them: lines that were broken to
+    a width are joined, which keeps every offset.
+    """
 
     id: str = Field(pattern=r"^[\w-]+$")
     text_register: Register = Field(alias="register")
     process: Filled = Field(max_length=200)
-    text: Filled = Field(max_length=MAX_TEXT_LENGTH)
+    text: Annotated[Filled, Field(max_length=MAX_TEXT_LENGTH), AfterValidator(join_lines)]
     actors: tuple[LabelledActor, ...]
     tags: tuple[Tag, ...] = ()
     split: Split | None = None
     event: str | None = None
     source: Source | None = None
+
+    @field_validator("actors")
+    @classmethod
+    def _join_words(cls, actors: tuple[LabelledActor, ...], info: ValidationInfo) -> tuple[LabelledActor, ...]:
+        text = info.data.get("text", "")
+        return tuple(one.as_in(text) for one in actors)
 
     @property
     def passage(self) -> str:

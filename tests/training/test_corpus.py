@@ -9,6 +9,7 @@ import pytest
 
 from stance.errors import CorpusError
 from stance.schema import Process
+from stance.text import join_lines
 from training.corpus import Located, ProcessNames, check_records, load_corpus
 
 Write = Callable[..., Path]
@@ -147,3 +148,31 @@ def test_datasets_loads_the_corpus(whole_corpus: list[Located], tmp_path: Path) 
     loaded = datasets.load_dataset("json", data_files=files, split="train", cache_dir=str(tmp_path))
     assert loaded.num_rows == len(whole_corpus)
     assert {"id", "process", "text", "actors", "split"} <= set(loaded.column_names)
+
+
+def test_broken_lines_are_joined_as_they_are_when_classified(write_records: Callable[..., Path]) -> None:
+    text = (
+        "Officials of Turkey said on Monday evening that they will\n"
+        "send a delegation to the congress in Sochi. The Delta\n"
+        "Council stayed away from all of it, and said that it would\n"
+        "not change its mind."
+    )
+    turkey = {"actor": "Turkey", "mentions": ["Turkey"], "label": "support", "evidence": ["will\nsend a delegation"]}
+    council = {
+        "actor": "Delta Council",
+        "mentions": ["Delta\nCouncil"],
+        "label": "boycott",
+        "evidence": ["stayed away"],
+    }
+    for breaks in ("\n", "\r\n"):
+        change = json.loads(
+            json.dumps({"text": text, "actors": [turkey, council]}).replace("\\n", json.dumps(breaks)[1:-1])
+        )
+        (one,) = load_corpus([write_records(change)])
+        space = " " * len(breaks)
+        assert one.record.text == join_lines(change["text"]) == text.replace("\n", space)
+        assert one.record.actors[0].evidence == (f"will{space}send a delegation",)
+        assert one.record.actors[1].mentions == (f"Delta{space}Council",)
+    torn = {**turkey, "evidence": ["will\ngive a delegation"]}
+    with pytest.raises(CorpusError, match="is not in the text"):
+        load_corpus([write_records({"text": text, "actors": [torn, council]})])
