@@ -9,12 +9,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from stance.actors import Lexicon
+from stance.actors import Lexicon, find_given
 from stance.bundle import parse_actors, parse_processes
 from stance.errors import CorpusError
 from stance.schema import Process
 from training.calibrate import MIN_CASES
-from training.corpus import DATA, SPLITS, Located, ProcessNames, Split, corpus_digest, corpus_files, load_corpus, spread
+from training.corpus import (
+    DATA,
+    SPLITS,
+    Located,
+    ProcessNames,
+    Record,
+    Split,
+    corpus_digest,
+    corpus_files,
+    load_corpus,
+    spread,
+)
 from training.processes import load_processes
 from training.splits import draw_splits, missing_splits, near_duplicates, split_faults
 
@@ -151,12 +162,24 @@ def require_enough(data: Data) -> None:
     """Refuse data that cannot be trained on or measured.
 
     Raises:
-        CorpusError: if a split has too few clear labels.
+        CorpusError: if a split, or what the probabilities are fitted on, has too few clear labels.
     """
     faults = []
     for split, ones in data.splits.items():
         clear = sum(not actor.ambiguous for one in ones for actor in one.record.actors)
         if clear < MIN_CASES:
             faults.append(f"split {split!r}: {clear} clear labels; at least {MIN_CASES} are needed; add records to it")
+    lexicon = data.lexicon
+    cases = sum(_count_named(one.record, lexicon) for one in data.calibration)
+    if cases < MIN_CASES:
+        faults.append(
+            f"calibration: {cases} clear labels of actors that the texts name; at least {MIN_CASES} are needed; "
+            "name files with more by --calibration"
+        )
     if faults:
         raise CorpusError(faults)
+
+
+def _count_named(record: Record, lexicon: Lexicon) -> int:
+    mentioned = find_given(record.text, record.requested(), lexicon)
+    return sum(bool(one.mentions) and not actor.ambiguous for actor, one in zip(record.actors, mentioned, strict=True))

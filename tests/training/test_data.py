@@ -7,7 +7,7 @@ import pytest
 
 from stance.errors import CorpusError
 from training.corpus import spread
-from training.data import load_data, thin
+from training.data import load_data, require_enough, thin
 
 
 def test_probabilities_are_fitted_on_the_dev_split_unless_other_records_are_named(
@@ -41,3 +41,11 @@ def test_calibration_needs_a_dev_split(small_corpus: Path, write_records: Callab
     reports = write_records({"split": "test"})
     with pytest.raises(CorpusError, match="no record of split 'dev' to calibrate on"):
         load_data([small_corpus], calibration=[reports])
+
+
+def test_too_few_cases_to_calibrate_on_are_told_before_anything_is_trained(
+    small_corpus: Path, write_records: Callable[..., Path]
+) -> None:
+    require_enough(load_data([small_corpus]))
+    with pytest.raises(CorpusError, match=r"calibration: 2 clear labels.*at least 20.*--calibration"):
+        require_enough(load_data([small_corpus], calibration=[write_records({"split": "dev"})]))
