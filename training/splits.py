@@ -45,7 +45,16 @@ def near_duplicates(texts: Sequence[str]) -> list[tuple[int, int, float]]:
 
 
 def assign_splits(located: Sequence[Located]) -> dict[str, Split]:
-    """A split for every passage: that of its twin or a near-duplicate, else one drawn by a hash of its id."""
+    """A split for every passage: that of its twin or a near-duplicate, else one drawn by a hash of its id.
+
+    Raises:
+        CorpusError: if a record with a source, which is never trained on, has no split.
+    """
+    gold = [one for one in located if one.record.split is None and one.record.source is not None]
+    if gold:
+        raise CorpusError(
+            [f"{one}: split: none, and a source; gold is never trained on: give it 'dev' or 'test'" for one in gold]
+        )
     texts = {one.record.passage: one.record.text for one in located}
     fixed = {one.record.passage: one.record.split for one in located if one.record.split is not None}
     passages = list(texts)
@@ -79,11 +88,6 @@ def draw_splits(located: Sequence[Located]) -> list[Located]:
     Raises:
         CorpusError: if a record with a source, which is never trained on, has no split.
     """
-    gold = [one for one in located if one.record.split is None and one.record.source is not None]
-    if gold:
-        raise CorpusError(
-            [f"{one}: split: none, and a source; gold is never trained on: give it 'dev' or 'test'" for one in gold]
-        )
     if all(one.record.split is not None for one in located):
         return list(located)
     splits = assign_splits(located)

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from stance.errors import CorpusError
 from training.corpus import Located, load_corpus
-from training.splits import assign_splits, near_duplicates, split_faults, write_splits
+from training.splits import assign_splits, draw_splits, near_duplicates, split_faults, write_splits
 
 TEXT = (
     "Turkey will send a delegation to Sochi on Monday, officials said. The Delta Council stayed away from the talks {}."
@@ -55,3 +56,11 @@ def test_a_near_duplicate_across_splits_is_told(write_records: Callable[..., Pat
 def test_held_out_parts_are_large_enough(whole_corpus: list[Located], split: str) -> None:
     share = sum(one.record.split == split for one in whole_corpus) / len(whole_corpus)
     assert 0.05 < share < 0.12
+
+
+def test_gold_is_given_no_split(write_records: Callable[..., Path]) -> None:
+    source = {"url": "https://example.org/1", "outlet": "Example", "date": "2018-01-30"}
+    located = load_corpus([write_records({"split": None, "source": source})])
+    for give in (assign_splits, draw_splits):
+        with pytest.raises(CorpusError, match="gold is never trained on: give it 'dev' or 'test'"):
+            give(located)
