@@ -49,6 +49,7 @@ class Scores:
 
     Attributes:
         macro_f1: over the labels that occur, ambiguous cases left out, actors given; by subset.
+        per_label: F1 of the labels that occur.
         evidence_f1: of the sentences returned, over the same cases.
         ece: expected calibration error, ten bins of equal width.
         coverage, set_size: how often the truth is plausible, and how many labels are on average.
@@ -110,7 +111,7 @@ def score(bundle: Bundle, located: Sequence[Located], *, names: ProcessNames, by
     return Scores(
         cases=len(clear),
         macro_f1=_macro_by_subset(clear),
-        per_label=dict(zip(LABELS, map(float, f1_score(y_true, y_pred, average=None, labels=range(4))), strict=True)),
+        per_label=f1_by_label(y_true, y_pred),
         by_tag=_macro_by(clear, lambda case: case.record.tags),
         by_register=_macro_by(clear, lambda case: (case.record.text_register,)),
         accuracy=float((y_true == y_pred).mean()),
@@ -136,6 +137,13 @@ def _ids(cases: Sequence[Case]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 def macro_f1(y_true: NDArray[np.int64], y_pred: NDArray[np.int64]) -> float:
     """Macro-F1 over the labels that occur, as truth or as prediction."""
     return float(f1_score(y_true, y_pred, average="macro", zero_division=0)) if len(y_true) else 0.0
+
+
+def f1_by_label(y_true: NDArray[np.int64], y_pred: NDArray[np.int64]) -> dict[str, float]:
+    """F1 of each label that occurs, as truth or as prediction."""
+    ids = np.union1d(y_true, y_pred)
+    scores = f1_score(y_true, y_pred, average=None, labels=ids, zero_division=0)
+    return {LABELS[index]: float(one) for index, one in zip(ids, scores, strict=True)}
 
 
 def bootstrap_macro_f1(groups: Sequence[str], y_true: NDArray[np.int64], y_pred: NDArray[np.int64]) -> Interval:

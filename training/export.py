@@ -16,16 +16,15 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
-from sklearn.metrics import f1_score
 from transformers import PreTrainedModel
 
 from stance.encoding import Encoder
 from stance.errors import ParityError
-from stance.schema import LABELS
 from stance.transformer import FloatArray, HeadLayout, TransformerEngine, link_mentions, pool_mentions
 from training.backbone import own_inputs
 from training.batches import IGNORE, RecordEncoder
 from training.corpus import Located, spread
+from training.evaluate import macro_f1
 from training.quantize import quantize, smooth
 
 log = logging.getLogger("train")
@@ -156,7 +155,7 @@ def _compare(
     reference, fp32, int8 = reference[known], fp32[known], int8[known]
     labels = [form.argmax(axis=1) for form in (reference, fp32, int8)]
     truth = np.asarray(y_true)[known]
-    scores = [float(f1_score(truth, form, average="macro", labels=range(len(LABELS)))) for form in labels]
+    scores = [macro_f1(truth, form) for form in labels]
     return Parity(
         cases=int(known.sum()),
         fp32_difference=float(np.abs(reference - fp32).max()),

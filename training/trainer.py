@@ -12,16 +12,15 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.metrics import f1_score
 from transformers import EvalPrediction, PrinterCallback, Trainer, TrainingArguments
 
 from stance.errors import StanceError
-from stance.schema import LABELS
 from stance.transformer import HeadLayout
 from training.backbone import own_inputs
 from training.batches import IGNORE, Collator
 from training.config import TrainingConfig
 from training.distil import Teacher, distil_loss
+from training.evaluate import macro_f1
 from training.graphs import GraphedPasses, keep_relative_positions
 from training.jobs import usable_cores
 from training.losses import link
@@ -268,4 +267,4 @@ def score_predictions(prediction: EvalPrediction) -> dict[str, float]:
     """Macro-F1 over the actors whose label is clear."""
     known = prediction.label_ids != IGNORE
     y_true, y_pred = prediction.label_ids[known], np.asarray(prediction.predictions).argmax(axis=-1)[known]
-    return {"macro_f1": float(f1_score(y_true, y_pred, average="macro", labels=range(len(LABELS)), zero_division=0))}
+    return {"macro_f1": macro_f1(y_true, y_pred)}

@@ -5,12 +5,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from transformers import EvalPrediction
 
 from stance.bundle import load_bundle
 from stance.schema import Actor, ActorStance, Evidence, Span
 from training.corpus import LabelledActor, ProcessNames, Record, load_corpus
-from training.evaluate import Case, Interval, _evidence_f1, bootstrap_macro_f1, macro_f1, make_document, score
+from training.evaluate import (
+    Case,
+    Interval,
+    _evidence_f1,
+    bootstrap_macro_f1,
+    f1_by_label,
+    macro_f1,
+    make_document,
+    score,
+)
 from training.pipeline import over_seeds
+from training.trainer import score_predictions
 
 TEXT = "Turkey came. The Delta Council stayed away. It rained."
 
@@ -26,6 +37,14 @@ def test_macro_f1_is_over_the_labels_that_occur() -> None:
     assert macro_f1(np.asarray([0, 1, 2, 3]), np.asarray([0, 1, 2, 3])) == 1
     assert macro_f1(np.asarray([0, 0, 3, 3]), np.asarray([0, 0, 3, 3])) == 1
     assert macro_f1(np.asarray([0, 0, 3, 3]), np.asarray([0, 1, 3, 3])) == pytest.approx((2 / 3 + 0 + 1) / 3)
+
+
+def test_labels_that_do_not_occur_count_nowhere() -> None:
+    y_true, y_pred = np.asarray([0, 0, 3, 3, -100]), np.asarray([0, 0, 3, 3, 1])
+    assert f1_by_label(y_true[:4], y_pred[:4]) == {"support": 1.0, "none": 1.0}
+    assert f1_by_label(y_true[:4], y_pred[1:]) == pytest.approx({"support": 2 / 3, "boycott": 0.0, "none": 0.5})
+    prediction = EvalPrediction(predictions=np.eye(4)[y_pred], label_ids=y_true)
+    assert score_predictions(prediction) == {"macro_f1": 1.0}
 
 
 def test_the_interval_is_over_groups() -> None:
