@@ -29,7 +29,7 @@ from training.quantize import quantize, smooth
 
 log = logging.getLogger("train")
 
-#: Largest difference of a stance logit between torch and ONNX in fp32.
+#: Largest difference of an actor's log-probability between torch and ONNX in fp32.
 MAX_FP32_DIFFERENCE = 1e-2
 #: Least share of actors that must get the same label from int8 as from fp32.
 MIN_INT8_AGREEMENT = 0.97
@@ -45,7 +45,7 @@ class Parity:
 
     Attributes:
         cases: actors compared.
-        fp32_difference: largest difference of a stance logit, torch against ONNX fp32.
+        fp32_difference: largest difference of an actor's log-probability of a stance, torch against ONNX fp32.
         fp32_agreement: share of equal labels, torch against ONNX fp32.
         int8_agreement: share of equal labels, ONNX fp32 against int8.
         macro_f1: of each form on the compared actors: ``torch``, ``fp32``, ``int8``.
@@ -181,7 +181,7 @@ def _torch_tokens(model: PreTrainedModel, arrays: dict[str, Any]) -> FloatArray:
 def _check(parity: Parity, min_agreement: float) -> None:
     if parity.fp32_difference > MAX_FP32_DIFFERENCE:
         raise ParityError(
-            f"ONNX fp32 differs from torch by {parity.fp32_difference:.4f} in a stance logit; "
+            f"ONNX fp32 differs from torch by {parity.fp32_difference:.4f} in an actor's log-probability; "
             f"at most {MAX_FP32_DIFFERENCE} is allowed; nothing was written"
         )
     if parity.int8_agreement < min_agreement:

@@ -212,11 +212,17 @@ def load_run(
     """The settings of a finished fine-tuning, and the data it was made with, as :func:`load_data` takes it.
 
     Raises:
-        StanceError: if there is none.
+        StanceError: if there is none, or another version or other data made it.
     """
     if not (folder / "done.json").exists():
         raise StanceError(
             f"{folder}: no finished fine-tuning; run `train finetune` first, with the same --name and --seed"
+        )
+    version = json.loads((folder / "run.json").read_text()).get("package_version")
+    if version != stance.__version__:
+        raise StanceError(
+            f"{folder}: was fine-tuned by version {version} of this package, this is {stance.__version__}; export it "
+            "with that one, or fine-tune it again with `train finetune --overwrite`, the same --name and --seed"
         )
     stamp = _load_stamp(folder / "run.json")
     data = load_data(paths, extra=extra, calibration=calibration, own_processes=own_processes)

@@ -19,8 +19,10 @@ from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 
 from stance.bundle import load_bundle, verify_bundle
+from stance.errors import StanceError
 from training.cli.models import choose
-from training.config import PRESETS
+from training.config import PRESETS, quick
+from training.pipeline import load_run
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -98,12 +100,24 @@ def test_a_preset_is_changed_by_what_is_given(monkeypatch: pytest.MonkeyPatch) -
     assert choose("default", "some/hub-name", 4, {}, 13, None, False).layers == 4
 
 
+def test_what_is_given_goes_before_what_a_quick_run_takes() -> None:
+    assert choose("default", None, None, {"epochs": None}, 13, None, True) == quick(PRESETS["default"])
+    assert choose("default", None, None, {"epochs": 3.0}, 13, None, True).epochs == 3.0
+
+
 def test_an_unknown_preset_is_named() -> None:
     assert "allowed are default, small" in train("run", "--preset", "large", code=2)
 
 
 def test_export_without_a_model_says_what_to_do(tmp_path: Path) -> None:
     assert "run `train finetune` first" in train("export", "--runs", tmp_path, code=1)
+
+
+def test_a_run_of_another_version_is_not_exported(tmp_path: Path) -> None:
+    (tmp_path / "done.json").write_text("{}")
+    (tmp_path / "run.json").write_text('{"package_version": "0.0.1", "config": {"unknown": 1}}')
+    with pytest.raises(StanceError, match=r"version 0\.0\.1 .*`train finetune --overwrite`"):
+        load_run(tmp_path, [tmp_path])
 
 
 @pytest.mark.slow

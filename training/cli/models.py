@@ -288,16 +288,17 @@ def choose(
     teacher: Path | None,
     quick_run: bool,
 ) -> TrainingConfig:
-    """The preset's settings with those that were given in their place; another backbone is read whole."""
+    """The settings of the preset or of a quick run, what was given in their place; another backbone is read whole."""
     if preset not in PRESETS:
         raise typer.BadParameter(f"{preset!r} is none; allowed are {', '.join(PRESETS)}", param_hint="--preset")
     config = replace(PRESETS[preset], seed=seed, teacher=str(teacher or ""))
+    if quick_run:
+        config = quick(config)
     if backbone is not None:
         config = replace(config, backbone=backbone, layers=0)
     if layers is not None:
         config = replace(config, layers=layers)
-    config = replace(config, **{name: value for name, value in given.items() if value is not None})
-    return quick(config) if quick_run else config
+    return replace(config, **{name: value for name, value in given.items() if value is not None})
 
 
 def _print_rows(rows: Mapping[str, Mapping[str, Any]], *, split: str = "test") -> None:
