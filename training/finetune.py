@@ -29,7 +29,7 @@ from training.config import TrainingConfig
 from training.corpus import Located, ProcessNames
 from training.distil import Teacher
 from training.losses import StanceLoss
-from training.schedules import WeightAverage
+from training.schedules import Clock, WeightAverage
 from training.trainer import StanceTrainer, make_arguments, score_predictions, takes_graphs
 
 
@@ -68,7 +68,7 @@ def finetune(
     """Fine-tune and return the trainer; checkpoints go to ``folder``, one an epoch, the last two are kept.
 
     Args:
-        resume: go on from the last checkpoint in ``folder``, if there is one.
+        resume: go on from the last whole checkpoint in ``folder``, if there is one.
         epochwise: measure and keep a checkpoint at the end of each epoch, or do neither.
     """
     train, names = sample_records(train, config), ProcessNames(processes)
@@ -97,7 +97,9 @@ def finetune(
     trainer.add_callback(_TellEpoch(encode))
     if config.average:
         trainer.add_callback(WeightAverage(config.average))
-    trainer.train(resume_from_checkpoint=_last_whole_checkpoint(folder) if resume else None)
+    trainer.add_callback(Clock())
+    checkpoint = Clock.last_whole(folder) if resume else None
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     return trainer
 
 
@@ -110,12 +112,6 @@ class _TellEpoch(TrainerCallback):
     def on_epoch_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Before the epoch's first batch is drawn."""
         self._encode.epoch = round(state.epoch or 0)
-
-
-def _last_whole_checkpoint(folder: Path) -> str | None:
-    """The newest checkpoint that was written to its end."""
-    whole = [path.parent for path in folder.glob("checkpoint-*/trainer_state.json")]
-    return str(max(whole, key=lambda path: int(path.name.split("-")[1]))) if whole else None
 
 
 def sample_records(train: Sequence[Located], config: TrainingConfig) -> Sequence[Located]:

@@ -35,13 +35,19 @@ from training.evaluate import Interval, Scores, score
 from training.export import MIN_INT8_AGREEMENT, Parity, export_model
 from training.finetune import finetune
 from training.held_out import Ids, interval_over_seeds, macro_by_subset
+from training.schedules import Clock
 
 log = logging.getLogger("train")
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A fine-tuned model on disk; ``teacher`` are the settings of the one it learnt from, if any."""
+    """A fine-tuned model on disk.
+
+    Attributes:
+        seconds: of the whole training, those before a stop too.
+        teacher: the settings of the one it learnt from, if any.
+    """
 
     folder: Path
     seconds: float
@@ -79,7 +85,7 @@ def finetune_step(
         shutil.rmtree(folder, ignore_errors=True)  # what another run left must not be taken up by a later --resume
     folder.mkdir(parents=True, exist_ok=True)
     save_json(stamp_file, _stamp(data, config))
-    started = time.monotonic()
+    started = time.monotonic() - (Clock.seconds(Clock.last_whole(folder / "checkpoints")) if resume else 0.0)
     trainer = finetune(
         data.splits["train"],
         data.splits["dev"],

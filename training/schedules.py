@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,7 +46,9 @@ class WeightAverage(TrainerCallback):
     def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Keep the mean with the checkpoint."""
         if self._mean is not None:
-            save_file(self._mean.state_dict(), self._file(args, state))
+            temporary = (file := self._file(args, state)).with_suffix(".tmp")
+            save_file(self._mean.state_dict(), temporary)
+            temporary.replace(file)
 
     def on_train_begin(self, args: Any, state: TrainerState, control: TrainerControl, *, model: Any, **_: Any) -> None:
         """Take up the mean of the checkpoint that is gone on from."""
@@ -59,6 +63,43 @@ class WeightAverage(TrainerCallback):
         """Put the mean in the place of the weights."""
         if self._mean is not None:
             model.load_state_dict(self._mean.module.state_dict())
+
+
+class Clock(TrainerCallback):
+    """Keeps with each checkpoint the seconds that the training took to get there, those before a stop too.
+
+    To be added last: its file tells that a checkpoint was written to its end, with what other callbacks keep there.
+    """
+
+    _FILE = "seconds.json"
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+
+    @classmethod
+    def last_whole(cls, folder: Path) -> Path | None:
+        """The newest whole checkpoint in ``folder``."""
+        whole = [path.parent for path in folder.glob(f"{PREFIX_CHECKPOINT_DIR}-*/{cls._FILE}")]
+        return max(whole, key=lambda path: int(path.name.split("-")[-1]), default=None)
+
+    @classmethod
+    def seconds(cls, checkpoint: Path | None) -> float:
+        """What it took to get to a whole checkpoint; to none, nothing."""
+        return float(json.loads((checkpoint / cls._FILE).read_text())) if checkpoint else 0.0
+
+    def on_train_begin(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Put the clock to where the checkpoint that is gone on from left it."""
+        checkpoint = self._file(args, state).parent if state.global_step else None
+        self._started = time.monotonic() - self.seconds(checkpoint)
+
+    def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Keep the seconds with the checkpoint."""
+        temporary = (file := self._file(args, state)).with_suffix(".tmp")
+        temporary.write_text(json.dumps(time.monotonic() - self._started))
+        temporary.replace(file)
+
+    def _file(self, args: Any, state: TrainerState) -> Path:
+        return Path(args.output_dir) / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}" / self._FILE
 
 
 class StagedSampler(Sampler[int]):

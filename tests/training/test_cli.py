@@ -137,7 +137,7 @@ def test_killed_in_the_middle_it_leaves_no_bundle(small_corpus: Path, tiny_backb
     running = subprocess.Popen(command("run", *full), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 300
-        while not list(seed.glob("checkpoints/checkpoint-*/trainer_state.json")) and time.monotonic() < deadline:
+        while not list(seed.glob("checkpoints/checkpoint-*/seconds.json")) and time.monotonic() < deadline:
             time.sleep(0.2)
         os.kill(running.pid, signal.SIGKILL)
     finally:
@@ -173,7 +173,7 @@ def forget_last_epoch(seed: Path) -> None:
     shutil.rmtree(seed / "model")
     checkpoints = sorted(seed.glob("checkpoints/checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
     assert len(checkpoints) == 2
-    (checkpoints[-1] / "trainer_state.json").unlink()
+    (checkpoints[-1] / "seconds.json").unlink()
 
 
 def test_an_earlier_run_is_not_deleted_unasked(small_corpus: Path, tmp_path: Path) -> None:

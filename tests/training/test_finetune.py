@@ -25,7 +25,8 @@ from training.data import Data, load_data
 from training.export import export_model
 from training.finetune import finetune, make_dataset
 from training.losses import StanceLoss, link
-from training.schedules import StagedSampler, WeightAverage
+from training.pipeline import finetune_step
+from training.schedules import Clock, StagedSampler, WeightAverage
 from training.trainer import StanceTrainer, make_arguments, score_predictions
 
 
@@ -335,3 +336,20 @@ def test_a_resumed_run_averages_what_an_uninterrupted_one_does(
     resumed = run(resume=True)
     assert all(torch.allclose(one, resumed[name], atol=1e-4) for name, one in whole.items())
     assert not torch.allclose(whole["classifier.weight"], at_last["classifier.weight"], atol=1e-4)
+
+
+def test_only_a_checkpoint_that_was_written_to_its_end_is_gone_on_from(
+    config: TrainingConfig, small_corpus: Path, tmp_path: Path
+) -> None:
+    data, config = load_data([small_corpus]), replace(config, epochs=2.0, average=0.9)
+    data = replace(data, splits={**data.splits, "train": data.splits["train"][:16], "dev": data.splits["dev"][:2]})
+    finetune_step(data, config, tmp_path, progress=False)
+    first, last = sorted(tmp_path.glob("checkpoints/*"), key=lambda one: int(one.name.split("-")[1]))
+    assert 0 < Clock.seconds(first) < Clock.seconds(last)
+    assert Clock.last_whole(tmp_path / "checkpoints") == last
+    (last / "seconds.json").unlink()  # a stop between the Trainer's files and ours
+    assert Clock.last_whole(tmp_path / "checkpoints") == first
+    (first / "seconds.json").write_text("1000.0")
+    (tmp_path / "done.json").unlink()
+    assert finetune_step(data, config, tmp_path, resume=True, progress=False).seconds > 1000
+    assert Clock.seconds(last) > 1000
