@@ -225,7 +225,7 @@ The held-out passages were written by the same hands as the training passages; o
 - Finding actors by itself: recall {found_recall:.1f}, precision {found_precision:.1f}; F1 of (actor, stance) pairs
   {pair_f1:.1f}.
 - Parity on {cases} held-out actors: torch and ONNX fp32 agree on {fp32_agreement:.2f}% of labels (largest difference of a
-  logit {fp32_difference:.5f}), fp32 and int8 on {int8_agreement:.2f}%; macro-F1 {parity_f1}. On the records that the probabilities are fitted on, fp32
+  log-probability {fp32_difference:.5f}), fp32 and int8 on {int8_agreement:.2f}%; macro-F1 {parity_f1}. On the records that the probabilities are fitted on, fp32
   and int8 agree on {calibration_agreement:.2f}%.
 
 ![Confusion matrix]({confusion_png}) ![Reliability]({reliability_png})
