@@ -36,6 +36,16 @@ class Backlog:
         self._seconds, self._bytes = _FIRST_GUESS, 1.0
 
     @property
+    def is_working(self) -> bool:
+        """Whether something is in work."""
+        return bool(self._queue)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is in work, and nothing arrives."""
+        return not self._queue and not self.held
+
+    @property
     def wait(self) -> float:
         """Seconds until what is queued will be done."""
         if not self._queue:

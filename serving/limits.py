@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from serving.assets import describe_version, load_assets
 from serving.backlog import Backlog
+from serving.connections import leave_to_others
 from serving.docs import load_docs
 from serving.exchange import REQUEST_ID, find_request_id, read_headers, replay, watch
 from serving.keys import CHALLENGE, OPEN, KeyRing, shown_key
@@ -21,7 +22,7 @@ from serving.logs import Served, log_request
 from serving.metrics import Metrics, count_fault
 from serving.refusals import Answer, Refusal
 from serving.served import served_bundle
-from serving.settings import GRACE, Limits
+from serving.settings import GRACE, Limits, worker_count
 from stance.deadline import Deadline
 
 if TYPE_CHECKING:
@@ -51,11 +52,14 @@ class Gate:
         self._keys = KeyRing.from_environment()
         self._metrics = Metrics()
         self._backlog = Backlog(self._limits)
+        self._shares = worker_count() > 1
         self._assets = {**load_assets(served_bundle()), **load_docs(has_keys=self._keys is not None)}
         self._version = describe_version(served_bundle())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer or pass on one request."""
+        if scope["type"] == "lifespan" and self._shares:
+            leave_to_others(asyncio.get_running_loop(), self._backlog)
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -116,7 +120,9 @@ class Gate:
         body = bytearray()
         try:
             with self._metrics.track():
+                self._send_on(answer)
                 await self._read(scope, receive, body)
+                self._send_on(answer)
                 with self._backlog.queue(len(body)) as number:
                     last = time.monotonic() + self._limits.deadline
                     await self._handle(scope, receive, bytes(body), answer)
@@ -125,6 +131,10 @@ class Gate:
         finally:
             self._backlog.release(len(body))
             self._metrics.let_go(len(body))
+
+    def _send_on(self, answer: Answer) -> None:
+        """Have whoever finds this worker at work come again by a connection that another may take."""
+        answer.is_last = self._shares and self._backlog.is_working
 
     async def _handle(self, scope: Scope, receive: Receive, body: bytes, answer: Answer) -> None:
         """Run the handler; it stops by itself at the deadline or when its client has gone.

@@ -31,6 +31,7 @@ CODES = {
 }
 #: Headers of BentoML's: an id that no line of the log has, and what the server is made with.
 _FOREIGN = (b"x-bentoml-request-id", b"server")
+_CLOSE = (b"connection", b"close")
 _PLAIN_HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -60,6 +61,7 @@ class Answer:
     Attributes:
         status: of what was sent, 0 until then; 499 if the client went away before.
         code: of the error that was sent.
+        is_last: whether the connection is to be closed after it.
     """
 
     def __init__(self, send: Send, request_id: str) -> None:
@@ -67,6 +69,7 @@ class Answer:
         self._request_id = (REQUEST_ID_HEADER.lower().encode(), request_id.encode())
         self.status = 0
         self.code: str | None = None
+        self.is_last = False
         self._held: tuple[int, bytearray] | None = None
         self._is_over = False
         self._is_lost = False
@@ -81,7 +84,7 @@ class Answer:
                 return
             self.status = message["status"]
             own = [pair for pair in message.get("headers", ()) if pair[0].lower() not in _FOREIGN]
-            message = {**message, "headers": [*own, self._request_id]}
+            message = {**message, "headers": [*own, *self._common()]}
         if self._held is None:
             await self._send(message)
             return
@@ -117,9 +120,13 @@ class Answer:
     async def _respond(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         self.status, self._is_over = status, True
         pairs = {**headers, "Content-Length": str(len(body))}.items()
-        raw = [*((key.lower().encode(), value.encode()) for key, value in pairs), self._request_id]
+        raw = [*((key.lower().encode(), value.encode()) for key, value in pairs), *self._common()]
         await self._send({"type": "http.response.start", "status": status, "headers": raw})
         await self._send({"type": "http.response.body", "body": body})
+
+    def _common(self) -> list[tuple[bytes, bytes]]:
+        """Headers that every answer has."""
+        return [self._request_id, *([_CLOSE] if self.is_last else [])]
 
 
 def parse_refusal(status: int, body: bytes) -> ErrorOut:

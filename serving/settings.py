@@ -72,7 +72,7 @@ class Limits:
     max_body: int = 1 << 20
     max_batch_body: int = 20 << 20
     max_pending: int = 64 << 20
-    max_wait: float = 1.5
+    max_wait: float = 1.0
     deadline: float = 30.0
     body_timeout: float = 10.0
 

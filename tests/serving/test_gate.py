@@ -6,6 +6,8 @@ import asyncio
 import time
 from typing import Any
 
+import pytest
+
 from serving.limits import Gate
 from serving.settings import Limits
 
@@ -94,3 +96,31 @@ def test_a_body_is_never_in_its_own_way() -> None:
         return (await ask(gate, 3_000_000, chunk=65_536))[0]
 
     assert asyncio.run(send_large()) == 200
+
+
+@pytest.mark.parametrize(("workers", "closed"), [("1", [None, None, None]), ("2", [None, b"close", None])])
+def test_who_finds_a_worker_at_work_comes_again_by_a_new_connection(
+    workers: str, closed: list[bytes | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STANCE_WORKERS", workers)
+
+    async def send_two() -> list[bytes | None]:
+        gate = Gate(OneThread(), Limits())
+        together = await asyncio.gather(ask(gate, 4000), ask(gate, 4000))
+        return [headers.get(b"connection") for _, headers, _ in (*together, await ask(gate, 4000))]
+
+    assert asyncio.run(send_two()) == closed
+
+
+def test_a_refusal_for_want_of_room_closes_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STANCE_WORKERS", "2")
+
+    async def flood() -> list[tuple[int, dict[bytes, bytes], float]]:
+        gate = Gate(OneThread(), Limits(max_wait=0.15))
+        for _ in range(3):
+            await ask(gate, 4000)
+        return await asyncio.gather(*(ask(gate, 4000) for _ in range(6)))
+
+    refused = [headers for status, headers, _ in asyncio.run(flood()) if status == 429]
+    assert refused
+    assert all(one[b"connection"] == b"close" for one in refused)

@@ -30,12 +30,14 @@ def url(serve_released: Callable[..., AbstractContextManager[str]]) -> Iterator[
 
 def find_answering(server: psutil.Process, url: str) -> set[int]:
     """The processes that clients are connected to."""
-    port, found = int(url.rpartition(":")[2]), set()
-    for one in server.children(recursive=True):
-        for link in one.net_connections("tcp"):
-            if link.status == psutil.CONN_ESTABLISHED and link.laddr.port == port:
-                found.add(one.pid)
-    return found
+    return {one.pid for one in server.children(recursive=True) if count_connections(one, url)}
+
+
+def count_connections(worker: psutil.Process, url: str) -> int:
+    """Clients that are connected to a process."""
+    port = int(url.rpartition(":")[2])
+    links = worker.net_connections("tcp")
+    return sum(one.status == psutil.CONN_ESTABLISHED and one.laddr.port == port for one in links)
 
 
 def read_counts(url: str) -> Counter[str]:
@@ -50,7 +52,6 @@ def test_each_request_counts_once_whichever_worker_answers(
     asked, last = 0, time.monotonic() + PATIENCE
     with ExitStack() as stack, ThreadPoolExecutor(AT_ONCE) as pool:
         answering: set[int] = set()
-        # Which worker takes a connection is the kernel's choice, and it keeps it.
         while len(answering) < default_workers():
             assert time.monotonic() < last, f"only {len(answering)} of {default_workers()} workers took a connection"
             clients = [stack.enter_context(httpx.Client(base_url=url, timeout=PATIENCE)) for _ in range(AT_ONCE)]
@@ -68,3 +69,21 @@ def test_each_request_counts_once_whichever_worker_answers(
     assert counts[requests] == counts['stance_documents_total{outcome="classified"}'] == asked
     assert counts['stance_request_seconds_count{path="/classify"}'] == counts["stance_confidence_count"] == asked
     assert counts["stance_requests_in_progress"] == counts["stance_pending_bytes"] == 0
+
+
+def test_connections_go_to_the_worker_that_has_no_work(url: str, find_server: Callable[[str], psutil.Process]) -> None:
+    if default_workers() == 1:
+        pytest.skip("one worker takes all")
+    server, text = find_server(url), " ".join([BODY["text"]] * 600)
+    with ThreadPoolExecutor(1) as pool, httpx.Client(base_url=url, timeout=PATIENCE) as large, ExitStack() as stack:
+        work = pool.submit(large.post, "/classify/batch", json={"documents": [{**BODY, "text": text}] * 2})
+        last = time.monotonic() + PATIENCE
+        while read_counts(url)["stance_requests_in_progress"] == 0:
+            assert time.monotonic() < last
+        (busy,) = find_answering(server, url)
+        for _ in range(16):
+            client = stack.enter_context(httpx.Client(base_url=url, timeout=PATIENCE))
+            assert client.get("/livez").status_code == 200
+        assert not work.done(), "too little work to tell"
+        assert count_connections(psutil.Process(busy), url) - 1 <= 3  # by chance half of them
+        assert work.result().status_code == 200
