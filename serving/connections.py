@@ -7,9 +7,9 @@ worker while another stands idle.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from serving.backlog import Backlog
@@ -23,18 +23,21 @@ log = logging.getLogger("bentoml.stance.service")
 _PAUSE, _PAUSE_EACH, _LONGEST_PAUSE = 0.005, 0.01, 0.025
 #: Seconds after a connection in which the next is left to others: whether it brings work shows only then.
 _BREATH = 0.001
-#: Connections that a worker takes at once if nobody else has.
+#: Connections that are taken at once, at most: one at first, and twice as many each time that as many waited.
 _AT_ONCE = 32
-#: Seconds until it tries again where the system has no file descriptor left.
+#: Seconds until it tries again where the system has no room for a connection, and how the system says so.
 _RETRY = 1.0
+_NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 def leave_to_others(loop: asyncio.AbstractEventLoop, backlog: Backlog) -> None:
-    """Have the servers that this loop will make take connections one by one, and late while there is work.
+    """Have the servers that this loop will make take connections few at a time, and late while there is work.
 
-    What runs the service makes them by ``loop.create_server`` and has no setting for this. Where a loop's methods
-    cannot be set, as uvloop's, its own way of taking connections holds.
+    What runs the service makes them by ``loop.create_server`` and has no setting for this, so that method of this loop
+    is replaced. Loops other than asyncio's own, such as uvloop's, keep their way.
     """
+    if not isinstance(loop, asyncio.SelectorEventLoop):
+        return
     create = loop.create_server
 
     async def create_server(factory: Any, *args: Any, sock: socket.socket | None = None, **more: Any) -> Any:
@@ -45,8 +48,7 @@ def leave_to_others(loop: asyncio.AbstractEventLoop, backlog: Backlog) -> None:
         Listener(loop, sock, factory, more.get("ssl"), backlog).listen()
         return server
 
-    with suppress(AttributeError):
-        loop.create_server = create_server  # type: ignore[method-assign, assignment]
+    loop.create_server = create_server  # type: ignore[method-assign, assignment]
 
 
 class Listener:
@@ -72,43 +74,61 @@ class Listener:
         self._factory = factory
         self._ssl = ssl
         self._backlog = backlog
+        self._most = 1
         self._opening: set[asyncio.Task[None]] = set()
 
     def listen(self) -> None:
         """Take connections from now on, until the socket is closed."""
-        if self._socket.fileno() >= 0:
+        if self._is_open:
             self._loop.add_reader(self._socket, self._meet)
 
-    def _meet(self) -> None:
-        """Take the connection that waits; with work in hand, leave it to others for a moment first."""
-        if self._backlog.is_idle:
-            self._take(1, _BREATH)
-        else:
-            self._loop.remove_reader(self._socket)
-            pause = min(_PAUSE + _PAUSE_EACH * self._backlog.wait, _LONGEST_PAUSE)
-            self._loop.call_later(pause, self._take, _AT_ONCE, 0)
+    @property
+    def _is_open(self) -> bool:
+        return self._socket.fileno() >= 0
 
-    def _take(self, most: int, rest: float) -> None:
-        """Take what connections there are, and look again after a rest."""
+    def _meet(self) -> None:
+        """Take what waits; with work in hand, leave it to others for a moment first."""
         self._loop.remove_reader(self._socket)
-        for _ in range(most if self._socket.fileno() >= 0 else 0):
-            try:
-                connection, _ = self._socket.accept()
-            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-                break
-            except OSError as error:
-                log.warning("no connection can be taken (%s); tried again in %g s", error, _RETRY)
-                rest = _RETRY
-                break
-            connection.setblocking(False)
-            task = self._loop.create_task(self._open(connection))
-            self._opening.add(task)  # the loop itself keeps none
-            task.add_done_callback(self._opening.discard)
-        self._loop.call_later(rest, self.listen)
+        if self._backlog.is_idle:
+            self._take(then_rest=_BREATH)
+        else:
+            pause = min(_PAUSE + _PAUSE_EACH * self._backlog.wait, _LONGEST_PAUSE)
+            self._loop.call_later(pause, self._take)
+
+    def _take(self, then_rest: float = 0.0) -> None:
+        """Take some of the connections that wait, and listen again after a rest."""
+        if not self._is_open:
+            return
+        try:
+            taken = sum(self._accept() for _ in range(self._most))
+            self._most = min(2 * self._most, _AT_ONCE) if taken == self._most else 1
+        except OSError as error:
+            log.warning("no connection can be taken (%s); tried again in %g s", error, _RETRY)
+            then_rest = _RETRY
+        finally:
+            self._loop.call_later(then_rest, self.listen)
+
+    def _accept(self) -> bool:
+        """Take one connection; whether there was one.
+
+        Raises:
+            OSError: if the system has no room for it.
+        """
+        try:
+            connection, _ = self._socket.accept()
+        except OSError as error:
+            if error.errno in _NO_ROOM:
+                raise
+            return False  # none waits, or this one is gone
+        connection.setblocking(False)
+        task = self._loop.create_task(self._open(connection))
+        self._opening.add(task)  # the loop itself keeps none
+        task.add_done_callback(self._opening.discard)
+        return True
 
     async def _open(self, connection: socket.socket) -> None:
         try:
             await self._loop.connect_accepted_socket(self._factory, connection, ssl=self._ssl)
-        except OSError as error:
-            log.debug("a connection was lost while it was taken: %s", error)
+        except Exception as error:
             connection.close()
+            log.log(logging.DEBUG if isinstance(error, OSError) else logging.ERROR, "a connection was lost: %r", error)

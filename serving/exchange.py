@@ -6,6 +6,7 @@ import asyncio
 import re
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,16 @@ def replay(body: bytes, gone: asyncio.Event) -> Receive:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return receive
+
+
+async def drain(receive: Receive, seconds: float) -> bool:
+    """Drop the rest of a body; whether it came to its end in time."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while (message := await receive())["type"] == "http.request":
+                if not message.get("more_body", False):
+                    return True
+    return False
 
 
 async def watch(receive: Receive, then: Callable[[], None]) -> None:

@@ -16,7 +16,7 @@ from serving.assets import describe_version, load_assets
 from serving.backlog import Backlog
 from serving.connections import leave_to_others
 from serving.docs import load_docs
-from serving.exchange import REQUEST_ID, find_request_id, read_headers, replay, watch
+from serving.exchange import REQUEST_ID, drain, find_request_id, read_headers, replay, watch
 from serving.keys import CHALLENGE, OPEN, KeyRing, shown_key
 from serving.logs import Served, log_request
 from serving.metrics import Metrics, count_fault
@@ -35,6 +35,9 @@ _ONE = "/classify"
 GUARDED = (_ONE, "/classify/batch")
 _KNOWN = (*GUARDED, "/livez", "/readyz", "/metrics", "/docs", "/docs.json", "/schema.json", "/version")
 _GETS = ("/metrics", "/version")
+#: Bytes of a body that is let in and dropped though it is refused, and the seconds that it may take: a connection that
+#: is closed while its client still sends may lose the refusal.
+_SMALL, _DRAIN_SECONDS = 1 << 16, 1.0
 #: What the model has worked on, to its end or to its deadline.
 _WORKED_ON = (200, 504)
 
@@ -120,9 +123,8 @@ class Gate:
         body = bytearray()
         try:
             with self._metrics.track():
-                self._send_on(answer)
-                await self._read(scope, receive, body)
-                self._send_on(answer)
+                await self._read(scope, receive, body, answer)
+                self._send_elsewhere(answer)
                 with self._backlog.queue(len(body)) as number:
                     last = time.monotonic() + self._limits.deadline
                     await self._handle(scope, receive, bytes(body), answer)
@@ -132,8 +134,8 @@ class Gate:
             self._backlog.release(len(body))
             self._metrics.let_go(len(body))
 
-    def _send_on(self, answer: Answer) -> None:
-        """Have whoever finds this worker at work come again by a connection that another may take."""
+    def _send_elsewhere(self, answer: Answer) -> None:
+        """Have a client whose body is in, and who finds this worker at work, come again by a new connection."""
         answer.is_last = self._shares and self._backlog.is_working
 
     async def _handle(self, scope: Scope, receive: Receive, body: bytes, answer: Answer) -> None:
@@ -163,7 +165,7 @@ class Gate:
             watcher.cancel()
             gone.set()
 
-    async def _read(self, scope: Scope, receive: Receive, body: bytearray) -> None:
+    async def _read(self, scope: Scope, receive: Receive, body: bytearray, answer: Answer) -> None:
         """Read a body into ``body``; every byte counts as pending from its arrival."""
         headers = read_headers(scope)
         media_type = headers.get("content-type", "application/json").split(";")[0].strip().lower()
@@ -175,7 +177,12 @@ class Gate:
         length = headers.get("content-length", "0")
         if not length.isdigit() or int(length) > limit:
             raise Refusal(413, f"the body has {length} bytes; at most {limit} are allowed")
-        self._backlog.admit()
+        try:
+            self._backlog.admit()
+        except Refusal:
+            if 0 < int(length) <= _SMALL and await drain(receive, _DRAIN_SECONDS):
+                self._send_elsewhere(answer)
+            raise
         try:
             async with asyncio.timeout(self._limits.body_timeout):
                 await self._collect(receive, body, limit)

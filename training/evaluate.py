@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,13 +12,18 @@ from sklearn.metrics import confusion_matrix, f1_score
 
 from stance.bundle import Bundle
 from stance.classify import classify_document
-from stance.schema import LABEL2ID, LABELS, Actor, ActorStance, Classification, Document, Span
+from stance.schema import LABEL2ID, LABELS, Actor, ActorStance, Classification, Document, Process, Span
 from stance.text import find_sentences
 from training.augment import find_strings
 from training.corpus import LabelledActor, Located, ProcessNames, Record
 from training.selective import accuracy_by_coverage, coverage_at
 
 _RESAMPLES = 1000
+#: Cases that a part must have for a figure of its own.
+_FEWEST = 20
+#: Kinds of texts, and below how many words a text is of each.
+_LENGTHS = {"below 100 words": 100, "100 to 349 words": 350}
+_LONGER = "350 words and more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +31,14 @@ class Case:
     """One actor of one record: what is right, and what a bundle said."""
 
     record: Record
-    sochi: bool
+    process: Process
     gold: LabelledActor
     predicted: ActorStance
+
+    @property
+    def origin(self) -> str:
+        """What the bootstrap draws as one: the event that a gold record retells, else the passage."""
+        return self.record.event or self.record.passage
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +59,8 @@ class Scores:
 
     Attributes:
         macro_f1: over the labels that occur, ambiguous cases left out, actors given; by subset.
-        per_label: F1 of the labels that occur.
+        by_label: F1 of the labels that occur.
+        by_process, by_register, by_length, by_tag: macro-F1 of the parts that have at least 20 such cases.
         evidence_f1: of the sentences returned, over the same cases.
         ece: expected calibration error, ten bins of equal width.
         coverage, set_size: how often the truth is plausible, and how many labels are on average.
@@ -62,9 +73,11 @@ class Scores:
 
     cases: int
     macro_f1: dict[str, Interval]
-    per_label: dict[str, float]
-    by_tag: dict[str, float]
-    by_register: dict[str, float]
+    by_label: dict[str, Interval]
+    by_process: dict[str, Interval]
+    by_register: dict[str, Interval]
+    by_length: dict[str, Interval]
+    by_tag: dict[str, Interval]
     accuracy: float
     evidence_f1: float
     ece: float
@@ -85,9 +98,8 @@ def run_cases(bundle: Bundle, located: Sequence[Located], *, names: ProcessNames
     for one in located:
         document = make_document(one.record, names, by_name=by_name)
         result = classify_document(bundle, document)
-        sochi = document.process.key == "sochi"
         cases += [
-            Case(one.record, sochi, gold, predicted)
+            Case(one.record, document.process, gold, predicted)
             for gold, predicted in zip(one.record.actors, result.actors, strict=True)
         ]
     return cases
@@ -111,9 +123,11 @@ def score(bundle: Bundle, located: Sequence[Located], *, names: ProcessNames, by
     return Scores(
         cases=len(clear),
         macro_f1=_macro_by_subset(clear),
-        per_label=f1_by_label(y_true, y_pred),
-        by_tag=_macro_by(clear, lambda case: case.record.tags),
+        by_label=bootstrap_by_label([case.origin for case in clear], y_true, y_pred),
+        by_process=_macro_by(clear, lambda case: (case.process.name,)),
         by_register=_macro_by(clear, lambda case: (case.record.text_register,)),
+        by_length=_macro_by(clear, lambda case: (_length_of(case.record.text),)),
+        by_tag=_macro_by(clear, lambda case: case.record.tags),
         accuracy=float((y_true == y_pred).mean()),
         evidence_f1=_evidence_f1(clear),
         ece=float(sum(abs(confidence - accuracy) * count for confidence, accuracy, count in reliability) / len(clear)),
@@ -148,41 +162,68 @@ def f1_by_label(y_true: NDArray[np.int64], y_pred: NDArray[np.int64]) -> dict[st
 
 def bootstrap_macro_f1(groups: Sequence[str], y_true: NDArray[np.int64], y_pred: NDArray[np.int64]) -> Interval:
     """Macro-F1 with a 95% bootstrap interval over groups (passages)."""
+    scores = [_macro_f1_of(confusion) for confusion in _draw(groups, y_true, y_pred)]
+    return _interval(macro_f1(y_true, y_pred), scores)
+
+
+def bootstrap_by_label(
+    groups: Sequence[str], y_true: NDArray[np.int64], y_pred: NDArray[np.int64]
+) -> dict[str, Interval]:
+    """F1 of each label that occurs, as truth or as prediction, with intervals as of :func:`bootstrap_macro_f1`."""
+    scores = [_f1_of(confusion) for confusion in _draw(groups, y_true, y_pred)]
+    values = f1_by_label(y_true, y_pred)
+    return {label: _interval(value, [one[LABEL2ID[label]] for one in scores]) for label, value in values.items()}
+
+
+def _draw(groups: Sequence[str], y_true: NDArray[np.int64], y_pred: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """Confusion matrices of groups drawn with replacement."""
     numbers = {group: number for number, group in enumerate(dict.fromkeys(groups))}
     counts = np.zeros((len(numbers), len(LABELS), len(LABELS)), dtype=np.int64)
     np.add.at(counts, ([numbers[group] for group in groups], y_true, y_pred), 1)
     rng = np.random.default_rng(0)
-    draws = (rng.integers(len(counts), size=len(counts)) for _ in range(_RESAMPLES))
-    scores = [_macro_f1_of(counts[chosen].sum(axis=0)) for chosen in draws]
+    return (counts[rng.integers(len(counts), size=len(counts))].sum(axis=0) for _ in range(_RESAMPLES))
+
+
+def _interval(value: float, scores: Sequence[float]) -> Interval:
     low, high = np.quantile(scores, [0.025, 0.975])
-    return Interval(macro_f1(y_true, y_pred), float(low), float(high))
+    return Interval(value, float(low), float(high))
+
+
+def _f1_of(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
+    """F1 of every label; 0 where one does not occur."""
+    return np.asarray(2 * confusion.diagonal() / np.maximum(1, confusion.sum(axis=0) + confusion.sum(axis=1)))
 
 
 def _macro_f1_of(confusion: NDArray[np.int64]) -> float:
     """Macro-F1 of a confusion matrix: what :func:`macro_f1` gives, without its checks."""
-    given = confusion.sum(axis=0) + confusion.sum(axis=1)
-    return float((2 * confusion.diagonal()[given > 0] / given[given > 0]).mean())
+    occurs = confusion.sum(axis=0) + confusion.sum(axis=1) > 0
+    return float(_f1_of(confusion)[occurs].mean())
 
 
 def _macro_by_subset(cases: Sequence[Case]) -> dict[str, Interval]:
     subsets = {
         "all": list(cases),
-        "sochi": [case for case in cases if case.sochi],
-        "other": [case for case in cases if not case.sochi],
+        "sochi": [case for case in cases if case.process.key == "sochi"],
+        "other": [case for case in cases if case.process.key != "sochi"],
     }
-    return {
-        name: bootstrap_macro_f1([case.record.event or case.record.passage for case in subset], *_ids(subset))
-        for name, subset in subsets.items()
-        if subset
-    }
+    return {name: _macro_of(subset) for name, subset in subsets.items() if subset}
 
 
-def _macro_by(cases: Sequence[Case], keys: Callable[[Case], Sequence[str]]) -> dict[str, float]:
+def _macro_by(cases: Sequence[Case], keys: Callable[[Case], Sequence[str]]) -> dict[str, Interval]:
     groups: dict[str, list[Case]] = {}
     for case in cases:
         for key in keys(case):
             groups.setdefault(key, []).append(case)
-    return {key: macro_f1(*_ids(group)) for key, group in sorted(groups.items()) if len(group) >= 20}
+    return {key: _macro_of(group) for key, group in sorted(groups.items()) if len(group) >= _FEWEST}
+
+
+def _macro_of(cases: Sequence[Case]) -> Interval:
+    return bootstrap_macro_f1([case.origin for case in cases], *_ids(cases))
+
+
+def _length_of(text: str) -> str:
+    words = len(text.split())
+    return next((name for name, most in _LENGTHS.items() if words < most), _LONGER)
 
 
 def _evidence_f1(cases: Sequence[Case]) -> float:

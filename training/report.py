@@ -117,8 +117,7 @@ def save_card(folder: Path, *, name: str, scores: Scores, metrics: Mapping[str, 
         calibration=metrics["calibration_records"],
         minutes=metrics["seconds"] / 60,
         rows=format_rows(metrics["rows"]),
-        labels=_format_shares({f"`{label}`": value for label, value in scores.per_label.items()}),
-        tags=_format_shares(scores.by_tag),
+        parts=format_parts(scores),
         ece=scores.ece,
         set_size=scores.set_size,
         cases=parity["cases"],
@@ -182,8 +181,20 @@ def _format_coverage(scores: Scores) -> str:
     )
 
 
-def _format_shares(shares: Mapping[str, float]) -> str:
-    return "\n".join(f"| {key} | {100 * value:.1f} |" for key, value in shares.items())
+def format_parts(scores: Scores) -> str:
+    """Markdown tables of F1 by label and of macro-F1 by process, register, length and tag, with intervals."""
+    tables = {
+        "| label | F1 |": {f"`{label}`": one for label, one in scores.by_label.items()},
+        "| process | macro-F1 |": scores.by_process,
+        "| register | macro-F1 |": scores.by_register,
+        "| text of | macro-F1 |": scores.by_length,
+        "| passages with | macro-F1 |": scores.by_tag,
+    }
+    return "\n\n".join(
+        "\n".join([head, "| --- | --- |", *(f"| {key} | {one} |" for key, one in parts.items())])
+        for head, parts in tables.items()
+        if parts
+    )
 
 
 _CARD = """# Model card: {name}
@@ -209,13 +220,7 @@ Macro-F1 in points, with 95% intervals (bootstrap over passages; over seeds wher
 The held-out passages were written by the same hands as the training passages; on real reports expect less:
 `train evaluate models/{name} --data data/gold --on test` tells how much.
 
-| label | F1 |
-| --- | --- |
-{labels}
-
-| passages with | macro-F1 |
-| --- | --- |
-{tags}
+{parts}
 
 - Accuracy {accuracy:.1f}; evidence sentences F1 {evidence_f1:.1f}.
 - Calibration error {ece:.3f}; `plausible` holds the truth in {coverage:.1f}% of cases (stated: 90%), with

@@ -132,44 +132,93 @@ def test_without_file_descriptors_it_tries_again(caplog: pytest.LogCaptureFixtur
         assert asyncio.run(ask()) == b"taken"
 
 
-def test_a_socket_that_is_closed_is_watched_no_longer() -> None:
+@pytest.mark.parametrize("has_work", [True, False])
+def test_a_socket_that_is_closed_is_watched_no_longer(has_work: bool, caplog: pytest.LogCaptureFixture) -> None:
     async def close() -> None:
-        busy = Backlog(Limits())
-        with listening() as sock, busy.queue(5000):
-            watch(sock, busy, b"busy")
+        loop, backlog, echo = asyncio.get_running_loop(), Backlog(Limits()), Echo(b"taken")
+        leave_to_others(loop, backlog)
+        with contextlib.ExitStack() as stack:
+            sock = stack.enter_context(listening())
+            if has_work:
+                stack.enter_context(backlog.queue(5000))
+            server = await loop.create_server(lambda: echo, sock=sock)
             with socket.create_connection(sock.getsockname()):
-                await asyncio.sleep(0)  # it meets the connection, and leaves it to others
+                await asyncio.sleep(0)  # it meets the connection, and leaves it to others or rests after it
                 await asyncio.sleep(0)
-                asyncio.get_running_loop().remove_reader(sock)
-                sock.close()
+                server.close()
+                await asyncio.wait_for(server.wait_closed(), PATIENCE)
+                assert sock.fileno() < 0
                 await asyncio.sleep(0.1)
 
-    asyncio.run(close(), debug=True)
-
-
-def test_servers_that_a_loop_makes_share(caplog: pytest.LogCaptureFixture) -> None:
-    async def ask() -> tuple[bytes, bool]:
-        loop, busy, echo = asyncio.get_running_loop(), Backlog(Limits()), Echo(b"own")
-        leave_to_others(loop, busy)
-        with listening() as sock, sock.dup() as other, busy.queue(5000):
-            server = await loop.create_server(lambda: echo, sock=sock, backlog=50)
-            watch(other, Backlog(Limits()), b"idle")
-            told = await connect(sock.getsockname())
-            server.close()
-            await asyncio.wait_for(server.wait_closed(), PATIENCE)
-            return told, sock.fileno() < 0
-
-    assert asyncio.run(ask()) == (b"idle", True)
+    asyncio.run(close())
     assert not caplog.records
 
 
-def test_a_loop_that_lets_nothing_be_set_keeps_its_own_way() -> None:
-    class Sealed:
-        __slots__ = ()
+def test_a_fault_in_one_connection_does_not_make_it_deaf(caplog: pytest.LogCaptureFixture) -> None:
+    async def ask() -> tuple[bytes, bytes]:
+        echo, faults = Echo(b"taken"), iter([True])
 
-        async def create_server(self) -> None:
-            """Its own way."""
+        def make() -> Echo:
+            if next(faults, False):
+                raise RuntimeError("no protocol")
+            return echo
 
-    sealed = Sealed()
-    leave_to_others(sealed, Backlog(Limits()))  # type: ignore[arg-type]
-    assert sealed.create_server.__func__ is Sealed.create_server  # type: ignore[attr-defined]
+        with listening() as sock:
+            Listener(asyncio.get_running_loop(), sock, make, None, Backlog(Limits())).listen()
+            return await connect(sock.getsockname()), await connect(sock.getsockname())
+
+    assert asyncio.run(ask()) == (b"", b"taken")
+    assert ["no protocol" in one.getMessage() for one in caplog.records] == [True]
+
+
+def test_servers_that_a_loop_makes_share(caplog: pytest.LogCaptureFixture) -> None:
+    async def ask() -> list[bytes]:
+        loop, busy, echo, told = asyncio.get_running_loop(), Backlog(Limits()), Echo(b"own"), []
+        leave_to_others(loop, busy)
+        with listening() as sock, sock.dup() as other, busy.queue(5000):
+            watch(other, Backlog(Limits()), b"idle")  # of two readers the later is told first
+            server = await loop.create_server(lambda: echo, sock=sock, backlog=50)
+            for _ in range(5):
+                told.append(await connect(other.getsockname()))
+                await asyncio.sleep(0.03)
+            server.close()
+            await asyncio.wait_for(server.wait_closed(), PATIENCE)
+        return told
+
+    assert asyncio.run(ask()) == [b"idle"] * 5
+    assert not caplog.records
+
+
+def test_connections_that_bring_no_work_are_soon_taken_many_at_a_time() -> None:
+    class Silent(asyncio.Protocol):
+        taken = 0
+
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            Silent.taken += 1
+
+    async def fill(count: int) -> float:
+        loop, Silent.taken = asyncio.get_running_loop(), 0
+        with listening() as sock, contextlib.ExitStack() as stack:
+            sock.listen(count)
+            for _ in range(count):
+                client = stack.enter_context(socket.socket())
+                client.setblocking(False)
+                with contextlib.suppress(BlockingIOError):
+                    client.connect(sock.getsockname())
+            started = loop.time()
+            Listener(loop, sock, Silent, None, Backlog(Limits())).listen()
+            while Silent.taken < count:
+                assert loop.time() < started + PATIENCE
+                await asyncio.sleep(0.001)
+            return loop.time() - started
+
+    assert min(asyncio.run(fill(300)) for _ in range(3)) < 0.3  # one at a time takes half a second
+
+
+def test_a_loop_of_another_kind_keeps_its_own_way() -> None:
+    class Other(asyncio.AbstractEventLoop):
+        """As uvloop's: it has its own way of taking connections."""
+
+    other = Other()
+    leave_to_others(other, Backlog(Limits()))
+    assert not vars(other)

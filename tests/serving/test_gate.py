@@ -112,15 +112,51 @@ def test_who_finds_a_worker_at_work_comes_again_by_a_new_connection(
     assert asyncio.run(send_two()) == closed
 
 
-def test_a_refusal_for_want_of_room_closes_too(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("size", "chunk", "closed"), [(4000, None, b"close"), (1 << 17, None, None), (4000, 1000, None)]
+)
+def test_who_is_refused_before_the_body_is_in_keeps_the_connection(
+    size: int, chunk: int | None, closed: bytes | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Closed while the client still sends, the connection would take the refusal with it; a small body is let in."""
     monkeypatch.setenv("STANCE_WORKERS", "2")
 
-    async def flood() -> list[tuple[int, dict[bytes, bytes], float]]:
+    async def flood() -> tuple[int, dict[bytes, bytes], float]:
         gate = Gate(OneThread(), Limits(max_wait=0.15))
         for _ in range(3):
             await ask(gate, 4000)
-        return await asyncio.gather(*(ask(gate, 4000) for _ in range(6)))
+        others = [asyncio.create_task(ask(gate, 4000)) for _ in range(6)]
+        await asyncio.sleep(0.01)
+        last = await ask(gate, size, chunk)
+        await asyncio.gather(*others)
+        return last
 
-    refused = [headers for status, headers, _ in asyncio.run(flood()) if status == 429]
-    assert refused
-    assert all(one[b"connection"] == b"close" for one in refused)
+    status, headers, _ = asyncio.run(flood())
+    assert (status, headers.get(b"connection")) == (429, closed)
+
+
+def test_a_refused_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STANCE_WORKERS", "2")
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.Event().wait()
+        raise AssertionError("it never comes")
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    async def flood() -> float:
+        gate = Gate(OneThread(), Limits(max_wait=0.15))
+        for _ in range(3):
+            await ask(gate, 4000)
+        others = [asyncio.create_task(ask(gate, 4000)) for _ in range(6)]
+        await asyncio.sleep(0.01)
+        started = time.monotonic()
+        scope = {"type": "http", "method": "POST", "path": "/classify", "headers": [(b"content-length", b"4000")]}
+        await gate(scope, receive, send)
+        await asyncio.gather(*others)
+        return time.monotonic() - started
+
+    assert asyncio.run(flood()) < 5
+    assert (sent[0]["status"], dict(sent[0]["headers"]).get(b"connection")) == (429, None)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,12 +9,13 @@ import pytest
 from transformers import EvalPrediction
 
 from stance.bundle import load_bundle
-from stance.schema import Actor, ActorStance, Evidence, Span
+from stance.schema import Actor, ActorStance, Evidence, Process, Span
 from training.corpus import LabelledActor, ProcessNames, Record, load_corpus
 from training.evaluate import (
     Case,
     Interval,
     _evidence_f1,
+    bootstrap_by_label,
     bootstrap_macro_f1,
     f1_by_label,
     macro_f1,
@@ -23,6 +25,7 @@ from training.evaluate import (
 from training.pipeline import over_seeds
 from training.trainer import score_predictions
 
+SOCHI = Process("sochi", "Sochi congress")
 TEXT = "Turkey came. The Delta Council stayed away. It rained."
 
 
@@ -30,7 +33,7 @@ def case(label: str, evidence: list[str], stance: str, given: list[Span]) -> Cas
     gold = LabelledActor(actor="Turkey", mentions=("Turkey",), label=label, evidence=tuple(evidence))
     record = Record(id="x", register="wire", process="Sochi", text=TEXT, actors=(gold,))
     found = tuple(Evidence(span, 1.0) for span in given)
-    return Case(record, True, gold, ActorStance(Actor("Turkey"), stance, {}, (stance,), (), found))
+    return Case(record, SOCHI, gold, ActorStance(Actor("Turkey"), stance, {}, (stance,), (), found))
 
 
 def test_macro_f1_is_over_the_labels_that_occur() -> None:
@@ -70,6 +73,16 @@ def test_the_interval_is_that_of_the_metric_itself() -> None:
     assert (interval.low, interval.high) == pytest.approx(tuple(np.quantile(scores, [0.025, 0.975])))
 
 
+def test_each_label_has_an_interval_of_its_own() -> None:
+    y_true = np.asarray([0, 0, 1, 3] * 20)
+    y_pred = np.where(y_true == 1, np.where(np.arange(80) % 8 < 4, 1, 3), y_true)
+    intervals = bootstrap_by_label([str(n) for n in range(80)], y_true, y_pred)
+    assert {label: one.value for label, one in intervals.items()} == f1_by_label(y_true, y_pred)
+    assert set(intervals) == {"support", "boycott", "none"}
+    assert intervals["support"] == Interval(1, 1, 1)
+    assert intervals["boycott"].low < intervals["boycott"].value < intervals["boycott"].high < 1
+
+
 def test_evidence_counts_what_is_missed_and_what_is_too_much() -> None:
     first, second = Span(0, 12), Span(13, 43)
     assert _evidence_f1([case("support", ["came"], "support", [first])]) == 1
@@ -86,6 +99,25 @@ def test_every_clear_actor_is_counted_once(tiny_bundle: Path, small_corpus: Path
     assert sum(map(sum, scores.confusion)) == scores.cases
     assert sum(count for _, _, count in scores.reliability) == scores.cases
     assert scores.accuracy_by_coverage[-1] == (1.0, pytest.approx(scores.accuracy))
+
+
+def test_parts_are_those_that_have_cases_enough(tiny_bundle: Path, small_corpus: Path) -> None:
+    located = [one for one in load_corpus([small_corpus]) if one.record.split == "test"]
+    bundle = load_bundle(tiny_bundle)
+    names = ProcessNames(bundle.processes.values())
+    scores = score(bundle, located, names=names)
+    counts: Counter[str] = Counter()
+    for one in located:
+        clear = sum(not actor.ambiguous for actor in one.record.actors)
+        words = len(one.record.text.split())
+        length = "below 100 words" if words < 100 else "100 to 349 words" if words < 350 else "350 words and more"
+        for part in (one.record.text_register, names.resolve(one.record.process).name, length, *one.record.tags):
+            counts[part] += clear
+    told = {**scores.by_process, **scores.by_register, **scores.by_length, **scores.by_tag}
+    assert set(told) == {part for part, count in counts.items() if count >= 20}
+    assert all(0 <= one.low <= one.high <= 1 for one in told.values())
+    everything = score(bundle, located * 20, names=names).by_length
+    assert everything.keys() == counts.keys() & {"below 100 words", "100 to 349 words", "350 words and more"}
 
 
 def test_by_name_only_the_names_are_asked_for(tiny_bundle: Path, small_corpus: Path) -> None:
