@@ -46,7 +46,7 @@ def measure(bundle: Path, layout: Layout, text: str, requests: int) -> list[str]
     """Start-up, memory of all processes and of a worker, and time of an article of a server, to be read."""
     body = json.dumps({"text": text}).encode()
     with serve(bundle, **layout.settings) as server, httpx.Client(base_url=server.url, timeout=30) as client:
-        # One connection stays with one worker: several, so that all have worked.
+        # Several clients, so that all workers have worked.
         asyncio.run(ask_in_turn(f"{server.url}/classify", [body] * 16 * layout.workers, 4 * layout.workers))
         times = time_calls(lambda: client.post("/classify", json={"text": text}).raise_for_status(), requests)
         total, largest = server.memory(), max(map(proportional_memory, server.workers()))
