@@ -57,6 +57,13 @@ def test_the_bento_lists_what_the_package_asks_for() -> None:
     assert bento["service"] == "serving.service:StanceService"
 
 
+@pytest.mark.parametrize("room", ["stance", "serving"])
+def test_what_says_that_it_is_typed_ships_its_types(room: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert "Typing :: Typed" in project["classifiers"]
+    assert (ROOT / room / "py.typed").read_bytes() == b""
+
+
 def test_the_lock_pins_everything_and_names_no_host() -> None:
     lines = [
         line for line in (ROOT / "requirements.lock").read_text().splitlines() if line and not line.startswith("#")
