@@ -33,7 +33,18 @@ from serving.conversation import (
 )
 from serving.schemas import BatchResponse, ClassifyResponse, ErrorResponse, NamedActor, NamedProcess, VersionOut
 
-__all__ = ["AsyncClient", "Client", "Retries", "ServiceError", "ServiceUnreachable"]
+__all__ = [
+    "AsyncClient",
+    "ClassifyResponse",
+    "Client",
+    "ErrorResponse",
+    "NamedActor",
+    "NamedProcess",
+    "Retries",
+    "ServiceError",
+    "ServiceUnreachable",
+    "VersionOut",
+]
 
 
 class Client:

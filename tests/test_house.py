@@ -49,6 +49,23 @@ def test_importing_the_service_loads_no_torch(tiny_bundle: Path) -> None:
     assert done.stdout.strip().splitlines()[-1] == "[]"
 
 
+def test_importing_the_library_loads_no_model_library_before_it_is_needed() -> None:
+    code = """if True:
+        import sys
+        import stance
+        assert set(stance.__all__) <= set(dir(stance))
+        print(sorted({'numpy', 'onnxruntime'} & set(sys.modules)))
+        from stance import *
+        assert all(callable(globals()[name]) for name in stance.__all__)
+        print(load_bundle.__module__, classify_document.__module__, issubclass(DocumentError, StanceError))
+        print(hasattr(stance, 'no_such_name'))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.splitlines() == ["[]", "stance.bundle stance.classify True", "False"]
+
+
 def test_the_bento_lists_what_the_package_asks_for() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     bento = yaml.safe_load((ROOT / "bentofile.yaml").read_text())

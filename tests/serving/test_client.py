@@ -17,9 +17,18 @@ from pathlib import Path
 import httpx
 import pytest
 
-from serving.client import AsyncClient, Client, Retries, ServiceError, ServiceUnreachable
+from serving.client import (
+    AsyncClient,
+    ClassifyResponse,
+    Client,
+    ErrorResponse,
+    NamedActor,
+    NamedProcess,
+    Retries,
+    ServiceError,
+    ServiceUnreachable,
+)
 from serving.conversation import parse_retry_after
-from serving.schemas import ClassifyResponse, ErrorResponse, NamedActor, NamedProcess
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = "Turkey will come to Sochi. The Higher Negotiations Committee will not."
