@@ -82,7 +82,7 @@ def _told() -> Iterator[None]:
     """Tell what went wrong in plain words and leave with 1; anything but our own errors is a bug."""
     try:
         yield
-    except (StanceError, OSError, ValueError) as error:
+    except (StanceError, OSError) as error:
         _tell(str(error))
         raise typer.Exit(1) from error
 
@@ -288,10 +288,7 @@ def key(
 
     Example: stance key newsroom >> keys.txt
     """
-    try:
+    with _told():
         made, hashed = make_key(name)
-    except ValueError as error:
-        errors.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
-        raise typer.Exit(1) from error
     typer.echo(f"key of {name}, shown this once: {made}", err=True)
     typer.echo(hashed.line)

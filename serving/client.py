@@ -57,7 +57,7 @@ class Client:
         transport: another way to send than by the network.
 
     Raises:
-        ValueError: if the address is none of HTTP, or the key nothing that a header can carry.
+        SettingError: if the address is none of HTTP, or the key nothing that a header can carry.
     """
 
     def __init__(

@@ -15,6 +15,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from serving.schemas import ErrorOut, ErrorResponse, NamedActor, NamedProcess
+from stance.errors import SettingError, StanceError
 
 _AGAIN = (429, 502, 503)
 #: Asked again, the first two would double the work of a service that has the request, the others fail as before.
@@ -29,11 +30,11 @@ _FINAL = (
 Answer = TypeVar("Answer", bound=BaseModel)
 
 
-class ServiceUnreachable(Exception):
+class ServiceUnreachable(StanceError):
     """No answer came: no connection, or none in time."""
 
 
-class ServiceError(Exception):
+class ServiceError(StanceError):
     """The service refused.
 
     Attributes:
@@ -174,18 +175,18 @@ def http_settings(url: str, key: str | None, timeout: float) -> dict[str, Any]:
     """What httpx's clients of both kinds are made with.
 
     Raises:
-        ValueError: if the address is none of HTTP, or the key nothing that a header can carry; it is not quoted.
+        SettingError: if the address is none of HTTP, or the key nothing that a header can carry; it is not quoted.
     """
     if not _is_address(url):
-        raise ValueError(f"url {url!r}: must be an address of HTTP, such as http://localhost:3000")
+        raise SettingError(f"url {url!r}: must be an address of HTTP, such as http://localhost:3000")
     headers = {"Content-Type": "application/json"}
     if key is not None:
         if not key.strip():
-            raise ValueError(
+            raise SettingError(
                 "key: is empty; give the line that `stance key` printed, or None for a service without keys"
             )
         if not key.strip().isascii() or not key.strip().isprintable():
-            raise ValueError("key: holds characters that no key of `stance key` has; give the line that it printed")
+            raise SettingError("key: holds characters that no key of `stance key` has; give the line that it printed")
         headers["Authorization"] = f"Bearer {key.strip()}"
     return {"base_url": url.rstrip("/"), "headers": headers, "timeout": timeout}
 

@@ -18,6 +18,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from stance.errors import SettingError
+
 log = logging.getLogger("bentoml.stance.keys")
 
 VARIABLE = "STANCE_API_KEYS_FILE"
@@ -51,12 +53,12 @@ def make_key(name: str) -> tuple[str, HashedKey]:
     """A new key, and what the file has of it.
 
     Raises:
-        ValueError: if the name has other characters than letters, digits, ``.``, ``_`` and ``-``, or over 64 of them.
+        SettingError: if the name has other characters than letters, digits, ``.``, ``_`` and ``-``, or over 64 of them.
     """
     key = _PREFIX + secrets.token_urlsafe(32)
     hashed = HashedKey(name, _digest(key))
     if not _LINE.fullmatch(hashed.line):
-        raise ValueError(f"name {name!r}: must have 1 to 64 of the characters A-Z a-z 0-9 . _ -")
+        raise SettingError(f"name {name!r}: must have 1 to 64 of the characters A-Z a-z 0-9 . _ -")
     return key, hashed
 
 
@@ -68,7 +70,7 @@ def parse_keys(text: str, source: str) -> tuple[HashedKey, ...]:
     """The lines of a key file.
 
     Raises:
-        ValueError: if a line is no key or a name stands twice. The line itself is not quoted: it may hold a bare key.
+        SettingError: if a line is no key or a name stands twice. The line itself is not quoted: it may hold a bare key.
     """
     keys: dict[str, HashedKey] = {}
     for number, line in enumerate(text.splitlines(), 1):
@@ -76,9 +78,9 @@ def parse_keys(text: str, source: str) -> tuple[HashedKey, ...]:
             continue
         match = _LINE.fullmatch(line.strip())
         if match is None:
-            raise ValueError(f"{source}:{number}: not NAME:sha256:HEX; make a line with `stance key NAME`")
+            raise SettingError(f"{source}:{number}: not NAME:sha256:HEX; make a line with `stance key NAME`")
         if match[1] in keys:
-            raise ValueError(f"{source}:{number}: name {match[1]!r} stands twice; give each key its own name")
+            raise SettingError(f"{source}:{number}: name {match[1]!r} stands twice; give each key its own name")
         keys[match[1]] = HashedKey(match[1], bytes.fromhex(match[2]))
     return tuple(keys.values())
 
@@ -87,31 +89,33 @@ def load_keys(path: Path) -> tuple[HashedKey, ...]:
     """Read a key file.
 
     Raises:
-        ValueError: if it cannot be read or a line is no key; the message names ``STANCE_API_KEYS_FILE``.
+        SettingError: if it cannot be read or a line is no key; the message names ``STANCE_API_KEYS_FILE``.
     """
     try:
         return parse_keys(path.read_text(encoding="utf-8"), f"{VARIABLE}={path}")
     except OSError as error:
-        raise ValueError(f"{VARIABLE}={path}: cannot be read ({error.strerror}); make it with `stance key`") from error
+        raise SettingError(
+            f"{VARIABLE}={path}: cannot be read ({error.strerror}); make it with `stance key`"
+        ) from error
     except UnicodeDecodeError as error:
-        raise ValueError(f"{VARIABLE}={path}: is not UTF-8; make it with `stance key`") from error
+        raise SettingError(f"{VARIABLE}={path}: is not UTF-8; make it with `stance key`") from error
 
 
 def check_keys() -> None:
     """See, before any worker starts, that the key file can be used, and tell the log how many keys there are.
 
     Raises:
-        ValueError: if it cannot be read, or holds no key, or ``STANCE_API_KEYS_FILE`` is set but names none.
+        SettingError: if it cannot be read, or holds no key, or ``STANCE_API_KEYS_FILE`` is set but names none.
     """
     path = os.environ.get(VARIABLE)
     if path is None:
         log.info("no %s: all who reach the port may ask", VARIABLE)
         return
     if not path:
-        raise ValueError(f"{VARIABLE} is set but empty; name a file, or unset it to let everybody ask")
+        raise SettingError(f"{VARIABLE} is set but empty; name a file, or unset it to let everybody ask")
     keys = load_keys(Path(path))
     if not keys:
-        raise ValueError(f"{VARIABLE}={path}: holds no key; add a line with `stance key NAME`")
+        raise SettingError(f"{VARIABLE}={path}: holds no key; add a line with `stance key NAME`")
     log.info("%d keys read from %s", len(keys), path)
 
 
@@ -157,7 +161,7 @@ class KeyRing:
         self._stamp = stamp
         try:
             self._keys = load_keys(self._path)
-        except ValueError as error:
+        except SettingError as error:
             log.error("the keys stay as they were, %d: %s", len(self._keys), error)
         else:
             log.info("%d keys read from %s", len(self._keys), self._path)

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from serving.exchange import REQUEST_ID
+from stance.errors import SettingError
 
 VARIABLE = "STANCE_LOG_FORMAT"
 FORMATS = ("text", "json")
@@ -41,11 +42,11 @@ def log_format() -> str:
     """``text`` or ``json``, as ``STANCE_LOG_FORMAT`` says.
 
     Raises:
-        ValueError: if it says anything else.
+        SettingError: if it says anything else.
     """
     name = os.environ.get(VARIABLE) or FORMATS[0]
     if name not in FORMATS:
-        raise ValueError(f"{VARIABLE}={name!r}: must be a format, one of: {', '.join(FORMATS)}")
+        raise SettingError(f"{VARIABLE}={name!r}: must be a format, one of: {', '.join(FORMATS)}")
     return name
 
 
@@ -53,7 +54,7 @@ def set_up_logs() -> None:
     """Give every handler the format that is asked for; BentoML's own line for each request gives way to ours.
 
     Raises:
-        ValueError: as :func:`log_format`.
+        SettingError: as :func:`log_format`.
     """
     logging.getLogger("bentoml.access").disabled = True
     if log_format() == "json":

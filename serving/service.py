@@ -33,7 +33,7 @@ from serving.schemas import (
 from serving.served import classify_document, served_bundle
 from serving.settings import Limits, bundle_folder, session_threads, worker_count
 from serving.supervisor import is_worker, look_often
-from stance.errors import BundleError, DeadlineExceeded, DocumentError
+from stance.errors import DeadlineExceeded, DocumentError, StanceError
 from stance.manifest import verify_bundle
 
 log = logging.getLogger("bentoml.stance.service")
@@ -63,7 +63,7 @@ try:
     if not is_worker():
         verify_bundle(bundle_folder())
         check_keys()
-except (BundleError, ValueError) as problem:
+except StanceError as problem:
     sys.exit(f"stance: {problem}")
 look_often()
 

@@ -7,6 +7,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from stance.errors import SettingError
+
 _ROOT = Path(__file__).resolve().parent.parent
 #: Seconds past the deadline after which the gate answers in the handler's place.
 GRACE = 5.0
@@ -41,7 +43,7 @@ def worker_count() -> int:
     """Processes that each hold the model: what ``STANCE_WORKERS`` says, else :func:`default_workers`.
 
     Raises:
-        ValueError: if it says no number above 0.
+        SettingError: if it says no number above 0.
     """
     return _count("STANCE_WORKERS", default_workers(), least=1)
 
@@ -50,7 +52,7 @@ def session_threads() -> int:
     """Threads of one worker's model: what ``STANCE_THREADS`` says, at most its share of the cores; 0 takes that.
 
     Raises:
-        ValueError: if it says no number.
+        SettingError: if it says no number.
     """
     share = share_of_cores(worker_count())
     return min(_count("STANCE_THREADS", 0, least=0) or share, share)
@@ -90,7 +92,7 @@ class Limits:
         """Read the variables ``STANCE_MAX_BODY``, ``_MAX_BATCH_BODY``, and so on, one for each attribute.
 
         Raises:
-            ValueError: if one of them is not a positive number, or a size no whole one.
+            SettingError: if one of them is not a positive number, or a size no whole one.
         """
         default = cls()
         return cls(
@@ -106,7 +108,7 @@ class Limits:
 def _count(name: str, default: int, *, least: int) -> int:
     text = os.environ.get(name, str(default))
     if not text.isdecimal() or int(text) < least:
-        raise ValueError(f"{name}={text!r}: must be a whole number of at least {least}; the default is {default}")
+        raise SettingError(f"{name}={text!r}: must be a whole number of at least {least}; the default is {default}")
     return int(text)
 
 
@@ -119,5 +121,5 @@ def _positive(name: str, default: float) -> float:
     except ValueError:
         value = math.nan
     if not (0 < value < math.inf):
-        raise ValueError(f"{name}={text!r}: must be a positive number; the default is {default:g}")
+        raise SettingError(f"{name}={text!r}: must be a positive number; the default is {default:g}")
     return value

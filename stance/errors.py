@@ -10,6 +10,7 @@ StanceError
 ├── ParityError          an exported graph that does not agree with the model it came from
 ├── BatchError           a batch that cannot be begun, or not gone on with
 ├── ReportError          results that cannot be reported on
+├── SettingError         a setting that makes no sense (also a ValueError)
 └── ExtraMissing         a library of one of the package's extras is not installed
 """
 
@@ -66,6 +67,10 @@ class BatchError(StanceError):
 
 class ReportError(StanceError):
     """Results that cannot be reported on."""
+
+
+class SettingError(StanceError, ValueError):
+    """A setting of whoever runs a program that makes no sense: an environment variable, a key's name, an address."""
 
 
 class ExtraMissing(StanceError):

@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from serving import cli
 from serving.display import visible
 from stance import __version__
 from stance.schema import LABELS
@@ -130,3 +132,19 @@ def test_a_bad_file_costs_the_others_nothing(tiny_bundle: Path, tmp_path: Path, 
 
 def test_no_bundle_is_told(tmp_path: Path) -> None:
     assert "train run" in stance(tmp_path / "none", "classify", "-", text=TEXT, code=1).stderr
+
+
+def test_a_fault_of_ours_is_not_told_as_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    def make_key(_: str) -> None:
+        raise ValueError("not foreseen")
+
+    monkeypatch.setattr(cli, "make_key", make_key)
+    done = CliRunner().invoke(cli.app, ["key", "newsroom"])
+    assert isinstance(done.exception, ValueError)
+    assert "error:" not in done.output
+
+
+def test_a_setting_that_makes_no_sense_is_told(tiny_bundle: Path) -> None:
+    done = stance(tiny_bundle, "classify", "-", text=TEXT, code=1, STANCE_THREADS="two")
+    assert done.stderr.startswith("error: STANCE_THREADS='two': must be a whole number")
+    assert stance(tiny_bundle, "key", "a b", code=1).stderr.startswith("error: name 'a b': must have")

@@ -29,6 +29,7 @@ from serving.client import (
     ServiceUnreachable,
 )
 from serving.conversation import parse_retry_after
+from stance.errors import SettingError, StanceError
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = "Turkey will come to Sochi. The Higher Negotiations Committee will not."
@@ -184,7 +185,7 @@ def test_nobody_there_is_told(moody: Moody, ask: Ask) -> None:
 
 @pytest.mark.parametrize("url", ["localhost:3000", "ftp://localhost", "", "http://", "https://a\nb"])
 def test_an_address_that_is_none_of_http_is_told(url: str) -> None:
-    with pytest.raises(ValueError, match="must be an address of HTTP"):
+    with pytest.raises(SettingError, match="must be an address of HTTP"):
         Client(url)
 
 
@@ -194,11 +195,11 @@ def test_a_key_is_taken_as_a_file_has_it_and_never_told(moody: Moody) -> None:
         client.version()
     assert moody.keys == ["Bearer stance_k"]
     for key in ("stance_secr\u00e9t", "stance_secret\nx"):
-        with pytest.raises(ValueError, match="holds characters") as told:
+        with pytest.raises(SettingError, match="holds characters") as told:
             Client(address(moody), key=key)
         assert "stance_s" not in str(told.value)
     for key in ("", " \n"):
-        with pytest.raises(ValueError, match="key: is empty"):
+        with pytest.raises(SettingError, match="key: is empty"):
             Client(address(moody), key=key)
 
 
@@ -267,3 +268,8 @@ def test_the_examples_of_the_docs_run(page_url: str) -> None:
     assert re.match(r"Turkey (support|boycott|conditional|none) [\d.]+\nHNC ", told[0])
     assert told[0].endswith("400 unknown_process process\n")
     assert re.fullmatch(r"\[\d+, \d+\]\n", told[1])
+
+
+def test_what_the_client_raises_is_of_this_package() -> None:
+    assert all(issubclass(one, StanceError) for one in (ServiceError, ServiceUnreachable, SettingError))
+    assert issubclass(SettingError, ValueError)

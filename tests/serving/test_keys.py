@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from serving.keys import KeyRing, check_keys, make_key, parse_keys, shown_key
+from stance.errors import SettingError
 
 ROOT = Path(__file__).resolve().parents[2]
 Serve = Callable[..., AbstractContextManager[str]]
@@ -31,16 +32,16 @@ def test_a_key_is_known_by_its_line_only() -> None:
 
 @pytest.mark.parametrize("name", ["", "a b", "a:b", "x" * 65, "ü"])
 def test_a_name_that_the_file_could_not_hold_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match="must have 1 to 64 of the characters"):
+    with pytest.raises(SettingError, match="must have 1 to 64 of the characters"):
         make_key(name)
 
 
 def test_a_bad_line_is_told_by_number_and_never_quoted() -> None:
     key, hashed = make_key("a")
-    with pytest.raises(ValueError, match=r"f:2: not NAME:sha256:HEX") as told:
+    with pytest.raises(SettingError, match=r"f:2: not NAME:sha256:HEX") as told:
         parse_keys(f"{hashed.line}\n{key}", "f")
     assert key not in str(told.value)
-    with pytest.raises(ValueError, match=r"f:2: name 'a' stands twice"):
+    with pytest.raises(SettingError, match=r"f:2: name 'a' stands twice"):
         parse_keys(f"{hashed.line}\n{hashed.line}", "f")
 
 
@@ -88,7 +89,7 @@ def test_a_bad_file_lets_nobody_in_until_it_is_mended(tmp_path: Path, caplog: py
 
 def test_a_variable_that_names_no_file_does_not_open_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STANCE_API_KEYS_FILE", "")
-    with pytest.raises(ValueError, match="is set but empty"):
+    with pytest.raises(SettingError, match="is set but empty"):
         check_keys()
     assert (ring := KeyRing.from_environment()) is not None
     assert ring.find("stance_any") is None

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from serving.logs import JsonFormatter, log_format
+from stance.errors import SettingError
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = "Turkey will come to Sochi. The Higher Negotiations Committee will not. Sesame street."
@@ -74,7 +75,7 @@ def test_the_words_of_an_exception_are_left_out() -> None:
 
 def test_an_unknown_format_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STANCE_LOG_FORMAT", "xml")
-    with pytest.raises(ValueError, match="STANCE_LOG_FORMAT='xml': must be a format, one of: text, json"):
+    with pytest.raises(SettingError, match="STANCE_LOG_FORMAT='xml': must be a format, one of: text, json"):
         log_format()
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from serving import settings
 from serving.settings import session_threads, worker_count
+from stance.errors import SettingError
 
 
 @pytest.mark.parametrize(
@@ -43,5 +44,5 @@ def test_never_more_threads_than_cores(
 @pytest.mark.parametrize("value", ["0", "-1", "two", "1.5"])
 def test_workers_that_make_no_sense(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("STANCE_WORKERS", value)
-    with pytest.raises(ValueError, match="must be a whole number of at least 1"):
+    with pytest.raises(SettingError, match="must be a whole number of at least 1"):
         worker_count()
