@@ -20,7 +20,7 @@ from serving.exchange import REQUEST_ID, drain, find_request_id, read_headers, r
 from serving.keys import CHALLENGE, OPEN, KeyRing, shown_key
 from serving.logs import Served, log_request
 from serving.metrics import Metrics, count_fault
-from serving.refusals import Answer, Refusal
+from serving.refusals import TOO_LATE, Answer, Refusal
 from serving.served import served_bundle
 from serving.settings import GRACE, Limits, worker_count
 from stance.deadline import Deadline
@@ -158,7 +158,7 @@ class Gate:
         try:
             done, _ = await asyncio.wait({handler}, timeout=self._limits.deadline + GRACE)
             if not done:
-                await answer.refuse(504, f"not done within {self._limits.deadline:g} s; send less text at once", {})
+                await answer.refuse(504, TOO_LATE, {})
             await handler
             await answer.close()
         finally:

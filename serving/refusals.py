@@ -38,12 +38,10 @@ _PLAIN_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
 }
-_PHRASES = {
-    404: "no such path; POST to /classify or /classify/batch",
-    405: "this path does not take this method; POST to /classify or /classify/batch",
-    503: "not ready yet; try again in a moment",
-    504: "not done within the deadline; send less text at once",
-}
+#: What is said of 504, whoever finds that it is too late.
+TOO_LATE = "not done within the deadline; send less text at once"
+#: By status: words in place of the status's name, where neither a body nor the gate has better ones.
+_PHRASES = {503: "not ready yet; try again in a moment", 504: TOO_LATE}
 
 
 class Refusal(Exception):

@@ -20,7 +20,7 @@ from serving.keys import check_keys
 from serving.limits import DEADLINE, Gate
 from serving.logs import set_up_logs
 from serving.metrics import count_classification, count_fault
-from serving.refusals import explain
+from serving.refusals import TOO_LATE, explain
 from serving.schemas import (
     BatchRequest,
     BatchResponse,
@@ -40,11 +40,13 @@ log = logging.getLogger("bentoml.stance.service")
 
 
 class Refused(BentoMLException):
-    """A request that the handler refuses; its text is the error as JSON, for the gate to pass on."""
+    """A request that the handler refuses; its text is the error as JSON, for the gate to pass on.
+
+    BentoML puts a text of its own in the place of every one from 500 on; the gate then goes by the status.
+    """
 
     def __init__(self, status: HTTPStatus, error: ErrorOut) -> None:
         super().__init__(error.model_dump_json(), error_code=status)
-        self.error = error
 
 
 class _WithoutRefusals(logging.Filter):
@@ -116,7 +118,7 @@ class StanceService:
 def _error_out(error: DocumentError | DeadlineExceeded) -> ErrorOut:
     if isinstance(error, DocumentError):
         return ErrorOut(code=error.code, message=str(error), field=error.field)
-    return ErrorOut(code="deadline_exceeded", message=f"not done within the deadline: {error}; send less text at once")
+    return ErrorOut(code="deadline_exceeded", message=TOO_LATE)
 
 
 StanceService.add_asgi_middleware(Gate)  # type: ignore[attr-defined]

@@ -18,6 +18,7 @@ import httpx
 import psutil
 import pytest
 
+from serving.refusals import TOO_LATE
 from stance.bundle import load_bundle
 from stance.classify import classify_document
 from stance.schema import ActorStance, Document
@@ -279,9 +280,9 @@ def test_many_at_once_get_the_answers_of_one(client: httpx.Client) -> None:
 
 def test_past_the_deadline_the_answer_is_504(tiny_bundle: Path) -> None:
     with serve(tiny_bundle, STANCE_DEADLINE="0.02") as client:
-        check_refusal(
-            client.post("/classify", json={"text": "Turkey came to Sochi. " * 2200}), 504, "deadline_exceeded"
-        )
+        late = client.post("/classify", json={"text": "Turkey came to Sochi. " * 2200})
+        check_refusal(late, 504, "deadline_exceeded")
+        assert late.json()["error"]["message"] == TOO_LATE
         assert client.get("/livez").status_code == 200
 
 
@@ -291,7 +292,7 @@ def test_a_batch_past_the_deadline_keeps_what_is_done(tiny_bundle: Path) -> None
         results = client.post("/classify/batch", json={"documents": documents}).json()["results"]
     assert len(results) == 41
     assert results[0]["actors"]
-    assert results[-1]["error"]["code"] == "deadline_exceeded"
+    assert results[-1]["error"] == {"code": "deadline_exceeded", "message": TOO_LATE, "field": None}
 
 
 def test_a_full_queue_answers_429_with_a_time(tiny_bundle: Path) -> None:
