@@ -13,8 +13,6 @@ from serving.settings import bundle_folder, session_threads
 
 if TYPE_CHECKING:
     from stance.bundle import Bundle
-    from stance.deadline import Deadline
-    from stance.schema import Classification, Document
 
 
 @cache
@@ -27,10 +25,3 @@ def served_bundle() -> Bundle:
     from stance.bundle import load_bundle
 
     return load_bundle(bundle_folder(), threads=session_threads())
-
-
-def classify_document(document: Document, *, deadline: Deadline | None = None) -> Classification:
-    """What :func:`stance.classify.classify_document` says by the served bundle; it raises the same."""
-    from stance import classify
-
-    return classify.classify_document(served_bundle(), document, deadline=deadline)

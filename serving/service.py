@@ -30,7 +30,7 @@ from serving.schemas import (
     ErrorResponse,
     to_response,
 )
-from serving.served import classify_document, served_bundle
+from serving.served import served_bundle
 from serving.settings import Limits, bundle_folder, session_threads, worker_count
 from serving.supervisor import is_worker, look_often
 from stance.errors import DeadlineExceeded, DocumentError, StanceError
@@ -109,8 +109,11 @@ class StanceService:
         return ErrorResponse(error=fault)
 
     def _classify(self, request: ClassifyRequest) -> ClassifyResponse:
+        # Late: the process that starts the workers does without NumPy and ONNX Runtime.
+        from stance.classify import classify_document
+
         document = request.to_document(self._bundle)
-        result = classify_document(document, deadline=DEADLINE.get())
+        result = classify_document(self._bundle, document, deadline=DEADLINE.get())
         count_classification(result)
         return to_response(self._bundle, result)
 

@@ -212,10 +212,11 @@ def test_a_fault_of_ours_in_one_document_costs_no_other(tiny_bundle: Path) -> No
     code = """if True:
         import json
         import serving.service as service
-        classify = service.classify_document
-        def faulty(document, **more):
-            return classify(document, **more) if "Turkey" in document.text else 1 / 0
-        service.classify_document = faulty
+        import stance.classify as library
+        classify = library.classify_document
+        def faulty(bundle, document, **more):
+            return classify(bundle, document, **more) if "Turkey" in document.text else 1 / 0
+        library.classify_document = faulty
         request = service.BatchRequest(documents=[{"text": "Turkey came."}, {"text": "Iran came."}])
         answer = service.StanceService().classify_batch(request)
         print(json.dumps([getattr(one, "error", None) and one.error.code for one in answer.results]))
