@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from serving.chunks import Chunk, Done, Settings
-from serving.local import THREADS
 from serving.remote import Attempts, Classifier
+from serving.settings import THREADS
 from stance.errors import BatchError, ExtraMissing
 
 if TYPE_CHECKING:

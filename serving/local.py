@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -15,11 +15,10 @@ from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 
 from serving.chunks import Chunk, Done, Settings, classify_chunk, worker_died
+from serving.settings import THREADS
 from stance.bundle import Bundle, load_bundle
 from stance.errors import BatchError
 
-#: What a worker's environment must hold before NumPy is imported there: its idle threads fight for the cores.
-THREADS: Mapping[str, str] = {"OPENBLAS_NUM_THREADS": "1"}
 _BUNDLE: list[Bundle] = []
 
 

@@ -15,10 +15,11 @@ from pydantic_core import from_json
 
 from serving.answers import split_names
 from serving.reading import read_file
+from serving.schemas import ClassifyRequest
 from stance.errors import DocumentError
 
 #: The fields that a batch takes from its input; all others are left alone.
-FIELDS: tuple[str, ...] = ("text", "actors", "process", "title", "date", "id")
+FIELDS: tuple[str, ...] = tuple(ClassifyRequest.model_fields)
 
 
 class Record(Protocol):

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from stance.schema import MAX_ACTORS, MAX_TEXT_LENGTH, Actor, ActorStance, Classification, Document, Process, Span
+from stance.schema import (
+    MAX_ACTORS,
+    MAX_TEXT_LENGTH,
+    Actor,
+    ActorStance,
+    Classification,
+    Document,
+    Label,
+    Process,
+    Span,
+)
 
 if TYPE_CHECKING:
     from stance.bundle import Bundle
@@ -16,7 +26,6 @@ MAX_DOCUMENTS = 64
 MAX_TITLE_LENGTH = 1000
 DEFAULT_PROCESS = "sochi"
 
-Label = Literal["support", "boycott", "conditional", "none"]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
 

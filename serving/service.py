@@ -7,9 +7,10 @@ import os
 import sys
 from http import HTTPStatus
 
-os.environ.setdefault("BENTOML_DO_NOT_TRACK", "true")
-# The model's threads are as many as there should be: NumPy's own, idle or not, fight them for the cores.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+from serving.settings import THREADS, Limits, bundle_folder, session_threads, worker_count
+
+# What is set already stays.
+os.environ.update({"BENTOML_DO_NOT_TRACK": "true", **THREADS, **os.environ})
 
 import bentoml
 from bentoml.exceptions import BentoMLException
@@ -31,7 +32,6 @@ from serving.schemas import (
     to_response,
 )
 from serving.served import served_bundle
-from serving.settings import Limits, bundle_folder, session_threads, worker_count
 from serving.supervisor import is_worker, look_often
 from stance.errors import DeadlineExceeded, DocumentError, StanceError
 from stance.manifest import verify_bundle

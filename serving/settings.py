@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from stance.errors import SettingError
 
+#: What the environment must hold before NumPy is imported: the model's threads are as many as there should be, and
+#: NumPy's own, idle or not, fight them for the cores.
+THREADS: Mapping[str, str] = {"OPENBLAS_NUM_THREADS": "1"}
 _ROOT = Path(__file__).resolve().parent.parent
 #: Seconds past the deadline after which the gate answers in the handler's place.
 GRACE = 5.0

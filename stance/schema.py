@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 #: The stances; a label's place here is its id everywhere.
-LABELS: tuple[str, ...] = ("support", "boycott", "conditional", "none")
+Label = Literal["support", "boycott", "conditional", "none"]
+LABELS: tuple[str, ...] = get_args(Label)
 LABEL2ID: Mapping[str, int] = {label: index for index, label in enumerate(LABELS)}
 NONE_ID = LABEL2ID["none"]
 

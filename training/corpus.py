@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from stance.errors import CorpusError
-from stance.schema import MAX_ACTORS, MAX_TEXT_LENGTH, Actor, Process
+from stance.schema import MAX_ACTORS, MAX_TEXT_LENGTH, Actor, Label, Process
 from stance.text import join_lines
 
 DATA = Path(__file__).resolve().parent.parent / "data"
@@ -30,7 +30,6 @@ CORPUS = DATA / "corpus"
 GOLD = DATA / "gold"
 BEHAVIOUR = DATA / "behaviour"
 
-Label = Literal["support", "boycott", "conditional", "none"]
 Split = Literal["train", "dev", "test"]
 Register = Literal[
     "wire",
