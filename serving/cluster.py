@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from serving.chunks import Chunk, Done, Settings
 from serving.remote import Attempts, Classifier
 from serving.settings import THREADS
-from stance.errors import BatchError, ExtraMissing
+from stance.errors import BatchError, needs
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,11 +35,9 @@ def connect(address: str) -> None:
         ExtraMissing: if Ray is not installed.
         BatchError: if there is no cluster.
     """
-    try:
+    with needs("ray", "ray"):
         import ray
         import ray.data
-    except ImportError as error:
-        raise ExtraMissing("ray", "ray") from error
 
     _check_address(address)
     modules = [str(_PACKAGES / name) for name in ("stance", "serving")]

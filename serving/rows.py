@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from serving.schemas import ClassifyResponse, ErrorOut
-from stance.errors import ExtraMissing
+from stance.errors import needs
 from stance.schema import LABELS
 
 if TYPE_CHECKING:
@@ -128,10 +128,8 @@ def arrow_schema() -> pyarrow.Schema:
     Raises:
         ExtraMissing: if pyarrow is not installed.
     """
-    try:
+    with needs("pyarrow", "batch"):
         import pyarrow as pa
-    except ImportError as error:
-        raise ExtraMissing("pyarrow", "batch") from error
 
     place = [("start", pa.int64()), ("end", pa.int64()), ("text", pa.string())]
     types = {

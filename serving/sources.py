@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from serving.cells import rows_of
 from serving.folders import Folder, list_files
 from serving.records import FIELDS, Cells, Fault, Line, Record
-from stance.errors import BatchError, ExtraMissing
+from stance.errors import BatchError, needs
 
 #: Most bytes of a line of JSONL or of a cell of CSV: the longest text, each character escaped, and more.
 MAX_LINE = 4 << 20
@@ -193,11 +193,9 @@ class Parquet:
         yield from repeat(f"row group {group} of the file is damaged: {reason}", left)
 
     def _open(self) -> Any:
-        try:
+        with needs("pyarrow", "batch"):
             import pyarrow as pa
             import pyarrow.parquet as pq
-        except ImportError as error:
-            raise ExtraMissing("pyarrow", "batch") from error
 
         try:
             return pq.ParquetFile(self.path, pre_buffer=False, buffer_size=1 << 20)

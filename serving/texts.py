@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import PurePath
 
 from serving.schemas import MAX_TITLE_LENGTH
-from stance.errors import DocumentError, ExtraMissing
+from stance.errors import DocumentError, needs
 
 #: Most bytes of a file that is read.
 MAX_FILE = 64 << 20
@@ -90,10 +90,8 @@ def _read_plain(data: bytes) -> FileText:
 
 
 def _read_html(data: bytes) -> FileText:
-    try:
+    with needs("trafilatura", "batch"):
         import trafilatura
-    except ImportError as error:
-        raise ExtraMissing("trafilatura", "batch") from error
 
     page = trafilatura.bare_extraction(data, with_metadata=True, include_comments=False)
     if page is None or isinstance(page, dict) or not page.text:
@@ -102,10 +100,8 @@ def _read_html(data: bytes) -> FileText:
 
 
 def _read_pdf(data: bytes) -> FileText:
-    try:
+    with needs("pypdf", "batch"):
         from pypdf import PdfReader
-    except ImportError as error:
-        raise ExtraMissing("pypdf", "batch") from error
 
     try:
         reader = PdfReader(io.BytesIO(data))

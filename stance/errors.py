@@ -14,6 +14,9 @@ StanceError
 └── ExtraMissing         a library of one of the package's extras is not installed
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class StanceError(Exception):
     """Root of every error that this package raises on purpose."""
@@ -79,3 +82,16 @@ class ExtraMissing(StanceError):
     def __str__(self) -> str:
         library, extra = self.args
         return f"this needs {library}, which is not installed: pip install '.[{extra}]' in the folder of this package"
+
+
+@contextmanager
+def needs(library: str, extra: str) -> Iterator[None]:
+    """Around imports: say which extra holds the library, where it is not installed.
+
+    Raises:
+        ExtraMissing: if an import fails.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise ExtraMissing(library, extra) from error

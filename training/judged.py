@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from stance.errors import CorpusError, ExtraMissing
+from stance.errors import CorpusError, needs
 from stance.schema import LABELS
 
 #: The columns that are read; docs/batch.md tells their meaning.
@@ -169,11 +169,9 @@ def read_parquet(path: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]
         CorpusError: if it cannot be read or lacks one of the columns.
         ExtraMissing: if pyarrow is not installed.
     """
-    try:
+    with needs("pyarrow", "batch"):
         import pyarrow as pa
         import pyarrow.parquet as pq
-    except ImportError as error:
-        raise ExtraMissing("pyarrow", "batch") from error
 
     try:
         with pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20) as file:

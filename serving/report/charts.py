@@ -8,13 +8,11 @@ from typing import Any
 
 from serving.report.camps import Camps
 from serving.report.figures import NO_DATE, Moment, Position
-from stance.errors import ExtraMissing
+from stance.errors import needs
 from stance.schema import LABELS
 
-try:
+with needs("altair", "report"):
     import altair as alt
-except ImportError as error:
-    raise ExtraMissing("altair", "report") from error
 
 Spec = dict[str, Any]
 #: Okabe and Ito's colours, which the colour-blind tell apart; each stands beside its sign.

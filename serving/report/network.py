@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from serving.display import visible
 from serving.report.results import Statement
 from serving.rows import without_formula
-from stance.errors import ExtraMissing
+from stance.errors import needs
 from stance.schema import LABELS
 
 if TYPE_CHECKING:
@@ -45,10 +45,8 @@ def build_network(statements: Sequence[Statement]) -> nx.MultiGraph:
     Raises:
         ExtraMissing: if networkx is not installed.
     """
-    try:
+    with needs("networkx", "report"):
         import networkx as nx
-    except ImportError as error:
-        raise ExtraMissing("networkx", "report") from error
 
     graph = nx.MultiGraph(id="stance")
     nodes: dict[tuple[str, str], str] = {}

@@ -11,7 +11,7 @@ from typing import Any
 from serving.report.charts import COLOURS, SIGNS, Spec, bars, clip, grid, heat_map, line, points
 from serving.report.results import Results, Statement
 from serving.report.views import MAX_ACTORS, ActorView, ProcessView, build_views
-from stance.errors import ExtraMissing
+from stance.errors import needs
 from stance.schema import LABELS
 
 _FOLDER = Path(__file__).parent / "assets"
@@ -33,11 +33,9 @@ def render_page(results: Results, name: str, files: dict[str, str]) -> str:
     Raises:
         ExtraMissing: if a library of the extra 'report' is not installed.
     """
-    try:
+    with needs("jinja2", "report"):
         from jinja2 import Environment, FileSystemLoader, StrictUndefined
         from jinja2.utils import htmlsafe_json_dumps
-    except ImportError as error:
-        raise ExtraMissing("jinja2", "report") from error
 
     views, left_out = build_views(results.statements)
     rows = choose_rows(results.statements)
@@ -74,10 +72,8 @@ def render_page(results: Results, name: str, files: dict[str, str]) -> str:
 @cache
 def _library() -> str:
     """Vega, Vega-Lite and Vega-Embed as one script."""
-    try:
+    with needs("vl-convert-python", "report"):
         import vl_convert
-    except ImportError as error:
-        raise ExtraMissing("vl-convert-python", "report") from error
 
     return str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
 

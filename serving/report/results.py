@@ -14,7 +14,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from serving.rows import PROBABILITIES
-from stance.errors import ExtraMissing, ReportError
+from stance.errors import ReportError, needs
 from stance.schema import LABELS
 
 #: What a report reads of a row, whatever else is there.
@@ -163,11 +163,9 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _parquet(path: Path) -> Iterator[dict[str, Any]]:
-    try:
+    with needs("pyarrow", "batch"):
         import pyarrow as pa
         import pyarrow.parquet as pq
-    except ImportError as error:
-        raise ExtraMissing("pyarrow", "batch") from error
 
     try:
         with pq.ParquetFile(path) as file:

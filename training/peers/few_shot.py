@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from stance.errors import ExtraMissing
+from stance.errors import needs
 from training.config import TrainingConfig
 from training.corpus import Located
 from training.held_out import Ids
@@ -80,10 +80,8 @@ def predict_setfit(make: CaseMaker, model: SetFitModel, located: Sequence[Locate
 
 
 def _load_setfit() -> Any:
-    try:
+    with needs("setfit", "peers"):
         import setfit
-    except ImportError as error:
-        raise ExtraMissing("setfit", "peers") from error
     setfit.logging.set_verbosity_error()
     return setfit
 
