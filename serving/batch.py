@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from serving.chunks import Chunk, Done, Settings, chunk_length, gather
+from serving.chunks import Chunk, Defaults, Done, chunk_length, gather
 from serving.folders import Folder
 from serving.local import classify_local
 from serving.parts import JOINED, Parts
@@ -20,7 +20,7 @@ from stance.bundle import find_version
 from stance.errors import BatchError
 
 #: Most documents with an error that a summary tells one by one.
-MAX_FAILURES = 5
+MAX_TOLD = 5
 #: Called with documents done, documents with an error, and documents in all.
 Progress = Callable[[int, int, int], None]
 
@@ -38,7 +38,7 @@ class Job:
     source: Path
     out: Path
     bundle: Path
-    settings: Settings = field(default_factory=Settings)
+    defaults: Defaults = field(default_factory=Defaults)
     address: str | None = None
     workers: int | None = None
     overwrite: bool = False
@@ -50,7 +50,7 @@ class Summary:
 
     Attributes:
         left_out: files of a folder that are of a kind that is not read.
-        failures: the rows of the first documents with an error, at most :data:`MAX_FAILURES`.
+        failures: the rows of the first documents with an error, at most :data:`MAX_TOLD`.
     """
 
     documents: int
@@ -84,7 +84,7 @@ def run_batch(job: Job, progress: Progress = lambda done, failed, total: None) -
             raise BatchError(
                 f"{job.source}: held {total:,} documents, now {parts.documents:,}; begin anew: --overwrite"
             )
-        failures = parts.failures(MAX_FAILURES)
+        failures = parts.failures(MAX_TOLD)
         parts.finish()
     # A plan that an earlier version put down does not tell what was left out.
     return Summary(total, parts.failed, earlier, plan.get("left_out", 0), failures)
@@ -103,13 +103,13 @@ def _check_out(job: Job) -> None:
 
 def _prepare(job: Job, parts: Parts, version: str) -> tuple[Source, dict[str, Any]]:
     """IN and the plan, with the number of its documents; on going on, after a look that all is as it was."""
-    source = open_source(job.source.resolve(), job.settings.names, (parts.folder / "files.sqlite").resolve())
+    source = open_source(job.source.resolve(), job.defaults.columns, (parts.folder / "files.sqlite").resolve())
     settings: Mapping[str, Any] = {
         "IN": source.fingerprint(),
         "bundle": version,
-        "--process": job.settings.process,
-        "--actors": list(job.settings.actors),
-        "--field": dict(job.settings.names),
+        "--process": job.defaults.process,
+        "--actors": list(job.defaults.actors),
+        "--field": dict(job.defaults.columns),
     }
     plan = parts.plan(settings)
     if plan is None:
@@ -122,7 +122,7 @@ def _prepare(job: Job, parts: Parts, version: str) -> tuple[Source, dict[str, An
 
 
 def _check_columns(job: Job, columns: list[str] | None) -> None:
-    names = job.settings.names
+    names = job.defaults.columns
     unknown = sorted(set(names) - set(FIELDS))
     if unknown:
         raise BatchError(f"--field {unknown[0]}=…: no such field; allowed are {', '.join(FIELDS)}")
@@ -142,10 +142,10 @@ def _classify(job: Job, source: Source, parts: Parts, total: int) -> Iterator[Do
     if job.address is None:
         workers = job.workers or cores()
         length = chunk_length(total, workers)
-        return classify_local(_chunks(source, parts.done.copy(), length), job.settings, job.bundle, workers)
+        return classify_local(_chunks(source, parts.done.copy(), length), job.defaults, job.bundle, workers)
     from serving.cluster import check_resources, classify_on_cluster, connect
 
     connect(job.address)
     workers = check_resources(job.workers)
     chunks = partial(_chunks, source, parts.done.copy(), chunk_length(total, workers))
-    return classify_on_cluster(chunks, job.settings, job.bundle, workers)
+    return classify_on_cluster(chunks, job.defaults, job.bundle, workers)

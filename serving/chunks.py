@@ -14,25 +14,25 @@ from stance.bundle import Bundle
 from stance.errors import DocumentError, ExtraMissing
 
 #: Most documents and most bytes of a chunk; a document that is larger makes a chunk of its own.
-MAX_DOCUMENTS = 64
+CHUNK_DOCUMENTS = 64
 MAX_BYTES = 4 << 20
 
 Chunk = list[Record]
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class Defaults:
     """What holds for all documents of a batch that do not say otherwise.
 
     Attributes:
         process: the key of a known process, or the name of another.
         actors: names of the actors to judge; empty: the actors are found.
-        names: field of a request -> the column of IN that holds it.
+        columns: field of a request -> the column of IN that holds it.
     """
 
     process: str = DEFAULT_PROCESS
     actors: tuple[str, ...] = ()
-    names: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Done:
     rows: bytes
 
 
-def gather(records: Iterable[Record], most: int = MAX_DOCUMENTS) -> Iterator[Chunk]:
+def gather(records: Iterable[Record], most: int = CHUNK_DOCUMENTS) -> Iterator[Chunk]:
     """Records in chunks without gaps, of at most ``most`` documents and about :data:`MAX_BYTES`."""
     chunk: Chunk = []
     size = 0
@@ -61,27 +61,27 @@ def gather(records: Iterable[Record], most: int = MAX_DOCUMENTS) -> Iterator[Chu
 
 def chunk_length(documents: int, workers: int) -> int:
     """Documents of a chunk: small enough that each worker gets several, so that none waits long for the last."""
-    return max(1, min(MAX_DOCUMENTS, documents // (8 * workers)))
+    return max(1, min(CHUNK_DOCUMENTS, documents // (8 * workers)))
 
 
-def classify_chunk(bundle: Bundle, chunk: Chunk, settings: Settings) -> Done:
+def classify_chunk(bundle: Bundle, chunk: Chunk, defaults: Defaults) -> Done:
     """Classify the documents of a chunk; a bad one becomes a row with its error.
 
     Raises:
         ExtraMissing: if the library that reads a file is not installed: that is no fault of the document's.
     """
-    rows = [_rows_of(bundle, record, settings) for record in chunk]
+    rows = [_rows_of(bundle, record, defaults) for record in chunk]
     failed = sum(some[0]["error_code"] is not None for some in rows)
     return Done(chunk[0].index, len(chunk), failed, dump_rows(row for some in rows for row in some))
 
 
-def _rows_of(bundle: Bundle, record: Record, settings: Settings) -> list[Row]:
+def _rows_of(bundle: Bundle, record: Record, defaults: Defaults) -> list[Row]:
     doc_id = name_of(record)
     fields: dict[str, Any] = {}
     try:
-        fields = record.fields(settings.names)
+        fields = record.fields(defaults.columns)
         doc_id = _encodable(str(fields.pop("id", doc_id)))
-        given = {"process": process_field(bundle, settings.process), "actors": list(settings.actors) or None}
+        given = {"process": process_field(bundle, defaults.process), "actors": list(defaults.actors) or None}
         return to_rows(record.index, doc_id, answer(bundle, {**given, **fields}))
     except ExtraMissing:
         raise

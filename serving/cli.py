@@ -66,7 +66,7 @@ ActorsOption = Annotated[
 ]
 
 
-class Engine(StrEnum):
+class Place(StrEnum):
     """Where a batch runs."""
 
     local = "local"
@@ -175,7 +175,7 @@ def batch(
         list[str],
         typer.Option(metavar="NAME=COLUMN", help="The column that holds text, id, title, date, actors or process."),
     ] = [],
-    engine: Annotated[Engine, typer.Option(help="On this machine, or on a Ray cluster.")] = Engine.local,
+    engine: Annotated[Place, typer.Option(help="On this machine, or on a Ray cluster.")] = Place.local,
     address: Annotated[
         str, typer.Option(help="HOST:PORT of the Ray cluster; auto finds the one of this node.")
     ] = "auto",
@@ -197,11 +197,11 @@ def batch(
     Example: stance batch articles.jsonl stances.parquet
     """
     from serving.batch import Job, run_batch
-    from serving.chunks import Settings
+    from serving.chunks import Defaults
 
-    settings = Settings(process, tuple(split_names(actors)), _columns(field))
-    cluster = address if engine is Engine.ray else None
-    job = Job(source, out, bundle_folder(), settings, cluster, workers, overwrite)
+    defaults = Defaults(process, tuple(split_names(actors)), _columns(field))
+    cluster = address if engine is Place.ray else None
+    job = Job(source, out, bundle_folder(), defaults, cluster, workers, overwrite)
     summary: Summary
     try:
         with _told(), shown_progress(errors) as progress:

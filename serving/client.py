@@ -21,8 +21,8 @@ import httpx
 
 from serving.conversation import (
     PATIENT,
-    Answer,
     Attempts,
+    Model,
     Retries,
     ServiceError,
     ServiceUnreachable,
@@ -115,7 +115,7 @@ class Client:
         """Which package and which bundle answer."""
         return self._send("GET", "/version", VersionOut)
 
-    def _send(self, method: str, path: str, kind: type[Answer], body: object = None) -> Answer:
+    def _send(self, method: str, path: str, kind: type[Model], body: object = None) -> Model:
         content = None if body is None else encode_body(body)
         attempts = Attempts(self._retries)
         while True:
@@ -178,7 +178,7 @@ class AsyncClient:
         """As :meth:`Client.version`."""
         return await self._send("GET", "/version", VersionOut)
 
-    async def _send(self, method: str, path: str, kind: type[Answer], body: object = None) -> Answer:
+    async def _send(self, method: str, path: str, kind: type[Model], body: object = None) -> Model:
         content = None if body is None else encode_body(body)
         attempts = Attempts(self._retries)
         while True:

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from serving.chunks import Chunk, Done, Settings
-from serving.remote import Attempts, Classifier
+from serving.chunks import Chunk, Defaults, Done
+from serving.remote import Classifier, Ledger
 from serving.settings import THREADS
 from stance.errors import BatchError, needs
 
@@ -153,7 +153,7 @@ def _datasource(chunks: Callable[[], Iterable[Chunk]]) -> Any:
 
 
 def classify_on_cluster(
-    chunks: Callable[[], Iterable[Chunk]], settings: Settings, bundle: Path, workers: int
+    chunks: Callable[[], Iterable[Chunk]], defaults: Defaults, bundle: Path, workers: int
 ) -> Iterator[Done]:
     """Classify chunks in ``workers`` actors of the cluster that :func:`connect` joined.
 
@@ -168,11 +168,11 @@ def classify_on_cluster(
     paths = [path for path in bundle.rglob("*") if path.is_file()]
     files = ray.put({path.relative_to(bundle).as_posix(): path.read_bytes() for path in paths})
     here = ray.get_runtime_context().get_node_id()
-    attempts = ray.remote(Attempts).options(**_on(here)).remote()
+    ledger = ray.remote(Ledger).options(**_on(here)).remote()
     documents = ray.data.read_datasource(_datasource(chunks), override_num_blocks=1, **_on(here))
     rows = documents.map_batches(
         Classifier,
-        fn_constructor_kwargs={"files": files, "settings": settings, "attempts": attempts},
+        fn_constructor_kwargs={"files": files, "defaults": defaults, "ledger": ledger},
         batch_size=1,
         batch_format="pyarrow",
         compute=ActorPoolStrategy(min_size=1, max_size=workers, initial_size=workers),

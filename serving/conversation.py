@@ -27,7 +27,7 @@ _FINAL = (
     httpx.DecodingError,
 )
 
-Answer = TypeVar("Answer", bound=BaseModel)
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class ServiceUnreachable(StanceError):
@@ -153,7 +153,7 @@ class Attempts:
         return pause
 
 
-def settle(outcome: httpx.Response | httpx.RequestError, kind: type[Answer]) -> Answer:
+def settle(outcome: httpx.Response | httpx.RequestError, kind: type[Model]) -> Model:
     """The answer, as what it is.
 
     Raises:

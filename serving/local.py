@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 
-from serving.chunks import Chunk, Done, Settings, classify_chunk, worker_died
+from serving.chunks import Chunk, Defaults, Done, classify_chunk, worker_died
 from serving.settings import THREADS
 from stance.bundle import Bundle, load_bundle
 from stance.errors import BatchError
@@ -36,11 +36,11 @@ def _end_with(sentinel: int) -> None:
     os._exit(1)
 
 
-def _work(chunk: Chunk, settings: Settings) -> Done:
-    return classify_chunk(_BUNDLE[0], chunk, settings)
+def _work(chunk: Chunk, defaults: Defaults) -> Done:
+    return classify_chunk(_BUNDLE[0], chunk, defaults)
 
 
-def classify_local(chunks: Iterator[Chunk], settings: Settings, bundle: Path, workers: int) -> Iterator[Done]:
+def classify_local(chunks: Iterator[Chunk], defaults: Defaults, bundle: Path, workers: int) -> Iterator[Done]:
     """Classify chunks in ``workers`` processes; what comes of them comes in no order.
 
     No more than two chunks a worker are held at a time. If a worker dies, what was in hand is done again, document
@@ -55,7 +55,7 @@ def classify_local(chunks: Iterator[Chunk], settings: Settings, bundle: Path, wo
         with _pool(bundle, workers) as pool:
             try:
                 for chunk in chunks:
-                    _submit(pool, chunk, settings, pending)
+                    _submit(pool, chunk, defaults, pending)
                     if len(pending) >= 2 * workers:
                         yield from _take(pending)
                 while pending:
@@ -64,7 +64,7 @@ def classify_local(chunks: Iterator[Chunk], settings: Settings, bundle: Path, wo
             except BrokenProcessPool:
                 pass
         for chunk in pending.values():
-            yield from _one_by_one(chunk, settings, bundle)
+            yield from _one_by_one(chunk, defaults, bundle)
 
 
 @contextmanager
@@ -85,10 +85,10 @@ def _pool(bundle: Path, workers: int) -> Iterator[ProcessPoolExecutor]:
     pool.shutdown(cancel_futures=True)
 
 
-def _submit(pool: ProcessPoolExecutor, chunk: Chunk, settings: Settings, pending: dict[Future[Done], Chunk]) -> None:
+def _submit(pool: ProcessPoolExecutor, chunk: Chunk, defaults: Defaults, pending: dict[Future[Done], Chunk]) -> None:
     """Hand a chunk to a worker; it is in ``pending`` even if the pool turns out to be broken."""
     try:
-        future = pool.submit(_work, chunk, settings)
+        future = pool.submit(_work, chunk, defaults)
     except BrokenProcessPool:
         pending[Future()] = chunk
         raise
@@ -104,14 +104,14 @@ def _take(pending: dict[Future[Done], Chunk]) -> Iterator[Done]:
         yield result
 
 
-def _one_by_one(chunk: Chunk, settings: Settings, bundle: Path) -> Iterator[Done]:
+def _one_by_one(chunk: Chunk, defaults: Defaults, bundle: Path) -> Iterator[Done]:
     """Do the documents of a chunk one by one, in one worker until it dies, then in the next."""
     left = deque(chunk)
     while left:
         with _pool(bundle, 1) as pool:
             try:
                 while left:
-                    yield pool.submit(_work, [left[0]], settings).result()
+                    yield pool.submit(_work, [left[0]], defaults).result()
                     left.popleft()
             except BrokenProcessPool:
                 yield worker_died(left.popleft())

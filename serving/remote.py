@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from serving.chunks import Chunk, Done, Settings, classify_chunk, join, worker_died
+from serving.chunks import Chunk, Defaults, Done, classify_chunk, join, worker_died
 from stance.bundle import load_bundle
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MOST_ATTEMPTS = 2
 
 
-class Attempts:
+class Ledger:
     """An actor: counts what was begun and did not come to an end, for whoever dies of a document can tell nobody."""
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Classifier:
     document by document, and one that was begun :data:`MOST_ATTEMPTS` times becomes a row with an error.
     """
 
-    def __init__(self, files: Any, settings: Settings, attempts: Any) -> None:
+    def __init__(self, files: Any, defaults: Defaults, ledger: Any) -> None:
         import ray
 
         with tempfile.TemporaryDirectory() as folder:
@@ -50,8 +50,8 @@ class Classifier:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(data)
             self._bundle = load_bundle(folder, threads=1)
-        self._settings = settings
-        self._attempts = attempts
+        self._defaults = defaults
+        self._ledger = ledger
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """What comes of each chunk, pickled as they are, in the column ``it``."""
@@ -67,23 +67,23 @@ class Classifier:
         elif begun:
             done = join([self._one([record], self._begin([record])) for record in chunk])
         else:
-            done = classify_chunk(self._bundle, chunk, self._settings)
+            done = classify_chunk(self._bundle, chunk, self._defaults)
         self._end(chunk)
         return done
 
     def _one(self, chunk: Chunk, begun: int) -> Done:
         if begun >= MOST_ATTEMPTS:
             return worker_died(chunk[0])
-        done = classify_chunk(self._bundle, chunk, self._settings)
+        done = classify_chunk(self._bundle, chunk, self._defaults)
         self._end(chunk)
         return done
 
     def _begin(self, chunk: Chunk) -> int:
         import ray
 
-        return int(ray.get(self._attempts.begin.remote(chunk[0].index, len(chunk))))
+        return int(ray.get(self._ledger.begin.remote(chunk[0].index, len(chunk))))
 
     def _end(self, chunk: Chunk) -> None:
         import ray
 
-        ray.get(self._attempts.end.remote(chunk[0].index, len(chunk)))
+        ray.get(self._ledger.end.remote(chunk[0].index, len(chunk)))

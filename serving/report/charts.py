@@ -103,7 +103,7 @@ def points(positions: Iterable[Position], moments: Iterable[Moment]) -> list[dic
     """An actor's dated positions, as the data of its line."""
     changed = {one.after.period for one in moments if one.before}
     return [
-        {"day": f"{one.best.source.day}", "period": one.period, "changed": one.period in changed, **_about(one)}
+        {"day": f"{one.best.article.day}", "period": one.period, "changed": one.period in changed, **_about(one)}
         for one in positions
         if one.period != NO_DATE and one.stance != "none"
     ]

@@ -121,7 +121,7 @@ def find_moments(positions: Sequence[Position]) -> list[Moment]:
 
 
 def _period(statement: Statement, unit: str) -> str:
-    return _PERIODS[unit](statement.source.day) if statement.source.day else NO_DATE
+    return _PERIODS[unit](statement.article.day) if statement.article.day else NO_DATE
 
 
 def _position(actor: str, period: str, statements: Sequence[Statement]) -> Position:

@@ -77,7 +77,7 @@ def find_edges(statements: Sequence[Statement]) -> Iterator[tuple[str, str, str,
     for one in taken_of(statements):
         groups[one.actor, one.process, LABELS.index(one.stance)].append(one)
     for (actor, process, label), group in sorted(groups.items()):
-        days = sorted(one.source.day.isoformat() for one in group if one.source.day)
+        days = sorted(one.article.day.isoformat() for one in group if one.article.day)
         mean = round(sum(one.probability for one in group) / len(group), 4)
         yield actor, process, LABELS[label], len(group), *((days[0], days[-1]) if days else ("", "")), mean
 
@@ -93,8 +93,8 @@ def dump_statements(statements: Iterable[Statement]) -> str:
 
 
 def _cells(number: int, one: Statement) -> tuple[object, ...]:
-    time = f"{one.source.day} 00:00:00" if one.source.day else ""
-    about = (number, time, one.source.id, one.source.title or "", "", "", "", "", one.sentence)
+    time = f"{one.article.day} 00:00:00" if one.article.day else ""
+    about = (number, time, one.article.id, one.article.title or "", "", "", "", "", one.sentence)
     return (*about, one.actor, one.process, one.stance, _AGREEMENT.get(one.stance, ""), f"{one.probability:.4f}")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from serving.report.charts import COLOURS, SIGNS, Spec, bars, clip, grid, heat_map, line, points
 from serving.report.results import Results, Statement
-from serving.report.views import MAX_ACTORS, ActorView, ProcessView, build_views
+from serving.report.views import MAX_DRAWN_ACTORS, ActorView, ProcessView, build_views
 from stance.errors import needs
 from stance.schema import LABELS
 
@@ -49,7 +49,7 @@ def render_page(results: Results, name: str, files: dict[str, str]) -> str:
         lstrip_blocks=True,
     )
     environment.globals.update(
-        {"labels": LABELS, "signs": SIGNS, "colours": COLOURS, "clip": clip, "max_actors": MAX_ACTORS}
+        {"labels": LABELS, "signs": SIGNS, "colours": COLOURS, "clip": clip, "max_actors": MAX_DRAWN_ACTORS}
     )
     return environment.get_template("report.html").render(
         name=name,
@@ -110,7 +110,7 @@ def _charts(view: ProcessView) -> dict[str, Spec | list[Any] | None]:
 
 def _table(rows: Sequence[Statement]) -> dict[str, list[Any]]:
     """Rows that name their document, process and actor by a number."""
-    sources = {one.source.index: one.source for one in rows}
+    sources = {one.article.index: one.article for one in rows}
     places = {index: place for place, index in enumerate(sources)}
     actors = {name: place for place, name in enumerate(dict.fromkeys(one.actor for one in rows))}
     processes = {name: place for place, name in enumerate(dict.fromkeys(one.process for one in rows))}
@@ -120,7 +120,7 @@ def _table(rows: Sequence[Statement]) -> dict[str, list[Any]]:
         "processes": list(processes),
         "rows": [
             [
-                places[one.source.index],
+                places[one.article.index],
                 processes[one.process],
                 actors[one.actor],
                 LABELS.index(one.stance),

@@ -26,7 +26,7 @@ READ: tuple[str, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class Article:
     """A document: its place among all that were read, its id, its title and day where it has one.
 
     The id has the file's name before it where several files are read, as each of them may hold the same id.
@@ -47,7 +47,7 @@ class Statement:
         others: what else the stance may be: the other plausible labels, most probable first.
     """
 
-    source: Source
+    article: Article
     process: str
     actor: str
     stance: str
@@ -120,13 +120,13 @@ def _add_file(results: Results, path: Path, prefix: str, names: dict[str, str]) 
     reader = {".parquet": _parquet, ".jsonl": _lines}.get(path.suffix.lower())
     if reader is None:
         raise ReportError(f"{path}: RESULTS must be .parquet or .jsonl that stance batch wrote; {_first(path)}")
-    sources: dict[int, Source] = {}
+    articles: dict[int, Article] = {}
     for number, row in enumerate(reader(path), 1):
         try:
             index = int(row["doc_index"])
-            if index not in sources:
-                sources[index] = _add_source(results, row, prefix)
-            _add_row(results, row, sources[index], names)
+            if index not in articles:
+                articles[index] = _add_article(results, row, prefix)
+            _add_row(results, row, articles[index], names)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ReportError(
                 f"{path}: row {number}: is no row of stance batch ({type(error).__name__}: {error})"
@@ -176,19 +176,19 @@ def _parquet(path: Path) -> Iterator[dict[str, Any]]:
         raise ReportError(f"{path}: is no Parquet file: {error}") from error
 
 
-def _add_source(results: Results, row: dict[str, Any], prefix: str) -> Source:
-    source = Source(results.documents, f"{prefix}{row['doc_id']}", row["title"], parse_day(row["date"]))
+def _add_article(results: Results, row: dict[str, Any], prefix: str) -> Article:
+    article = Article(results.documents, f"{prefix}{row['doc_id']}", row["title"], parse_day(row["date"]))
     results.documents += 1
     if row["error_code"] is not None:
-        results.failures.append(Failure(source.id, str(row["error_code"]), row["error_message"] or ""))
+        results.failures.append(Failure(article.id, str(row["error_code"]), row["error_message"] or ""))
     elif row["actor"] is None:
         results.silent += 1
-    if source.day is None and row["error_code"] is None:
+    if article.day is None and row["error_code"] is None:
         results.undated += 1
-    return source
+    return article
 
 
-def _add_row(results: Results, row: dict[str, Any], source: Source, names: dict[str, str]) -> None:
+def _add_row(results: Results, row: dict[str, Any], article: Article, names: dict[str, str]) -> None:
     if row["model_name"] is not None:
         results.models.add(f"{row['model_name']} {row['model_version']}")
     if row["actor"] is None:
@@ -200,14 +200,15 @@ def _add_row(results: Results, row: dict[str, Any], source: Source, names: dict[
             raise ValueError(f"{label!r} is no stance; allowed are {', '.join(LABELS)}")
     # An actor of the lexicon goes by the name first met, whatever it was asked for as.
     actor = names.setdefault(row["actor_id"], row["actor"]) if row["actor_id"] else row["actor"]
-    place = (source.index, str(row["process_name"]), actor)
+    process = str(row["process_name"])
+    place = (article.index, process, actor)
     if place in results.places:
         return  # two names of one actor were asked for
     results.places.add(place)
     best = max(row["evidence"] or (), key=lambda one: one["score"], default=None)
     sentence = " ".join(best["text"].split()) if best else ""
     probability = float(row[PROBABILITIES[stance]])
-    results.statements.append(Statement(source, str(row["process_name"]), actor, stance, probability, sentence, others))
+    results.statements.append(Statement(article, process, actor, stance, probability, sentence, others))
 
 
 def parse_day(text: object) -> date | None:

@@ -25,7 +25,7 @@ from serving.report.results import Statement
 
 #: Most processes and most actors of each that are drawn.
 MAX_PROCESSES = 8
-MAX_ACTORS = 40
+MAX_DRAWN_ACTORS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +89,16 @@ def build_views(statements: Sequence[Statement]) -> tuple[list[ProcessView], lis
 
 def _view(name: str, statements: Sequence[Statement]) -> ProcessView:
     ranked = rank_actors(statements)
-    days = [one.source.day for one in statements if one.source.day]
+    days = [one.article.day for one in statements if one.article.day]
     unit = choose_unit(days)
-    drawn = set(ranked[:MAX_ACTORS])
+    drawn = set(ranked[:MAX_DRAWN_ACTORS])
     shown = [one for one in statements if one.actor in drawn]
     dated = [period for period in find_periods(shown, unit) if period != NO_DATE]
-    undated = [NO_DATE] if any(one.source.day is None for one in shown) else []
-    actors = _actors(ranked[:MAX_ACTORS], shown, unit)
+    undated = [NO_DATE] if any(one.article.day is None for one in shown) else []
+    actors = _actors(ranked[:MAX_DRAWN_ACTORS], shown, unit)
     return ProcessView(
         name=name,
-        documents=len({one.source.index for one in statements}),
+        documents=len({one.article.index for one in statements}),
         statements=len(statements),
         shares=shares_of(statements),
         actors=actors,

@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_info
 from serving import local
 from serving.answers import answer
 from serving.batch import Job, run_batch
-from serving.chunks import Done, Settings, classify_chunk
+from serving.chunks import Defaults, Done, classify_chunk
 from serving.local import classify_local
 from serving.parts import Parts
 from serving.records import Cells, File, Line, Record
@@ -304,7 +304,7 @@ class Deadly(Line):
 def test_a_document_that_kills_its_worker_is_a_row(tiny_bundle: Path) -> None:
     good = json.dumps({"text": TEXT}).encode()
     chunks: Iterator[Any] = iter([[Line(n, good) if n != 4 else Deadly(n, good)] for n in range(9)])
-    done = sorted(classify_local(chunks, Settings(), tiny_bundle, 2), key=lambda one: one.first)
+    done = sorted(classify_local(chunks, Defaults(), tiny_bundle, 2), key=lambda one: one.first)
     assert [(one.first, one.count, one.failed) for one in done] == [(n, 1, int(n == 4)) for n in range(9)]
     assert json.loads(done[4].rows)["error_code"] == "worker_died"
 
@@ -332,7 +332,7 @@ def test_only_what_was_done_is_left_behind(tmp_path: Path) -> None:
 
 def test_workers_that_cannot_start_end_the_batch(tmp_path: Path) -> None:
     with pytest.raises(BatchError, match="could load the bundle"):
-        list(classify_local(iter([[Line(0, b"{}")]]), Settings(), tmp_path / "none", 1))
+        list(classify_local(iter([[Line(0, b"{}")]]), Defaults(), tmp_path / "none", 1))
 
 
 def test_a_bad_document_keeps_the_title_and_date_that_were_given(tiny_bundle: Path) -> None:
@@ -345,7 +345,7 @@ def test_a_bad_document_keeps_the_title_and_date_that_were_given(tiny_bundle: Pa
     chunk: list[Record] = [Line(index, text.encode()) for index, text in enumerate(texts)]
     chunk.append(Cells(4, {"text": "", "title": "T\udcff"}))
     chunk.append(File(5, "2018-01-27 empty.txt", b""))
-    done = classify_chunk(load_bundle(tiny_bundle, threads=1), chunk, Settings())
+    done = classify_chunk(load_bundle(tiny_bundle, threads=1), chunk, Defaults())
     rows = parse_rows(done.rows)
     assert done.failed == len(rows) == 6
     assert [(row["title"], row["date"]) for row in rows] == [
@@ -371,11 +371,11 @@ class Raising(Line):
 
 def test_only_a_missing_library_stops_a_chunk(tiny_bundle: Path) -> None:
     bundle = load_bundle(tiny_bundle, threads=1)
-    done = classify_chunk(bundle, [Raising(0, b"ours"), Raising(1, b"document")], Settings())
+    done = classify_chunk(bundle, [Raising(0, b"ours"), Raising(1, b"document")], Defaults())
     codes = [json.loads(line)["error_code"] for line in done.rows.splitlines()]
     assert codes == ["internal_error", "invalid_document"]
     with pytest.raises(ExtraMissing, match=r"'\.\[b\]'"):
-        classify_chunk(bundle, [Raising(0, b"extra")], Settings())
+        classify_chunk(bundle, [Raising(0, b"extra")], Defaults())
 
 
 def peak(bundle: Path, source: Path) -> int:

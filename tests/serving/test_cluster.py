@@ -122,14 +122,14 @@ DEADLY = """
 import sys
 from pathlib import Path
 from deadly import Deadly, Telling
-from serving.chunks import Settings
+from serving.chunks import Defaults
 from serving.cluster import check_resources, classify_on_cluster, connect
 def chunks():
     ones = [(Deadly if n in (7, 20) else Telling)(n, b"") for n in range(22)]
     return [ones[:5], ones[5:10], ones[10:15], ones[15:20], ones[20:21], ones[21:]]
 connect(sys.argv[1])
 check_resources(2)
-for one in sorted(classify_on_cluster(chunks, Settings(), Path(sys.argv[2]), 2), key=lambda one: one.first):
+for one in sorted(classify_on_cluster(chunks, Defaults(), Path(sys.argv[2]), 2), key=lambda one: one.first):
     sys.stdout.buffer.write(one.rows)
 """
 DOCUMENTS = f"""

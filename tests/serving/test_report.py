@@ -28,8 +28,8 @@ from serving.report import page as page_room  # noqa: E402
 from serving.report.build import write_report  # noqa: E402
 from serving.report.camps import find_camps  # noqa: E402
 from serving.report.figures import NO_DATE, choose_unit, find_moments, find_positions, shares_of  # noqa: E402
-from serving.report.results import Results, Source, Statement, load_results, parse_day  # noqa: E402
-from serving.report.views import MAX_ACTORS, MAX_PROCESSES, build_views  # noqa: E402
+from serving.report.results import Article, Results, Statement, load_results, parse_day  # noqa: E402
+from serving.report.views import MAX_DRAWN_ACTORS, MAX_PROCESSES, build_views  # noqa: E402
 from serving.rows import COLUMNS, PROBABILITIES, Row, arrow_schema, dump_rows, error_row  # noqa: E402
 from serving.schemas import ErrorOut  # noqa: E402
 from stance.errors import ReportError  # noqa: E402
@@ -120,7 +120,7 @@ def statements(*stances: tuple[int, str, str], start: str | None = "2018-01-01")
     day = date.fromisoformat(start) if start else None
     return [
         Statement(
-            Source(index, f"d{index}", None, day + timedelta(days=index) if day else None),
+            Article(index, f"d{index}", None, day + timedelta(days=index) if day else None),
             "Sochi",
             actor,
             label,
@@ -181,7 +181,7 @@ def test_an_actor_of_the_lexicon_goes_by_one_name(tmp_path: Path) -> None:
 def test_a_document_tells_once_of_an_actor_asked_for_by_two_names(tmp_path: Path) -> None:
     rows = [row(n, name, "boycott", actor_id="hnc") for n in range(2) for name in ("HNC", "Negotiations Committee")]
     told = load_results([write_rows(tmp_path / "rows.jsonl", rows)]).statements
-    assert [(one.source.index, one.actor) for one in told] == [(0, "HNC"), (1, "HNC")]
+    assert [(one.article.index, one.actor) for one in told] == [(0, "HNC"), (1, "HNC")]
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_documents_of_several_files_are_kept_apart(tmp_path: Path) -> None:
     second = write_rows(tmp_path / "b.jsonl", [row(0, "Russia", "boycott"), row(0, "Iran")])
     results = load_results([first, second])
     assert results.documents == 3
-    assert [(one.source.id, one.source.index) for one in results.statements] == [
+    assert [(one.article.id, one.article.index) for one in results.statements] == [
         *[("a.jsonl: d0", 0)] * 2,
         *[("b.jsonl: d0", 2)] * 2,
     ]
@@ -242,7 +242,7 @@ def test_files_of_one_name_go_by_their_paths_and_none_counts_twice(tmp_path: Pat
         (tmp_path / folder).mkdir()
         write_rows(tmp_path / folder / "rows.jsonl", [row(0, "Russia")])
     paths = [tmp_path / "old" / "rows.jsonl", tmp_path / "new" / "rows.jsonl"]
-    assert len({one.source.id for one in load_results(paths).statements}) == 2
+    assert len({one.article.id for one in load_results(paths).statements}) == 2
     with pytest.raises(ReportError, match="is given twice"):
         load_results([paths[0], tmp_path / "new" / ".." / "old" / "rows.jsonl"])
 
@@ -487,7 +487,7 @@ def test_each_process_has_a_section_of_its_own(tmp_path: Path) -> None:
 
 
 def test_what_is_not_drawn_is_told(tmp_path: Path) -> None:
-    rows = [row(index, f"Actor {index}", process_name="Sochi") for index in range(MAX_ACTORS + 3)]
+    rows = [row(index, f"Actor {index}", process_name="Sochi") for index in range(MAX_DRAWN_ACTORS + 3)]
     rows += [row(100 + index, "A", process_name=f"P{index}") for index in range(MAX_PROCESSES)]
     page = page_of(tmp_path, rows)
     assert "Drawn are the 40 actors with most stances; the other 3 are in the table" in page.text
@@ -498,13 +498,13 @@ def big(documents: int) -> Results:
     dice = random.Random(7)
     results = Results()
     for index in range(documents):
-        source = Source(index, f"d{index}", f"Title {index}", date(2015, 1, 1) + timedelta(days=dice.randrange(1500)))
+        article = Article(index, f"d{index}", f"Title {index}", date(2015, 1, 1) + timedelta(days=dice.randrange(1500)))
         for actor in dice.sample(range(300), 6):
             label = dice.choices(LABELS, (4, 2, 1, 3))[0]
             text = (
                 "" if label == "none" else f"Actor {actor} said in document {index} what it had to say on the matter."
             )
-            results.statements.append(Statement(source, "Sochi process", f"Actor {actor}", label, dice.random(), text))
+            results.statements.append(Statement(article, "Sochi process", f"Actor {actor}", label, dice.random(), text))
     results.documents = documents
     return results
 
@@ -512,11 +512,11 @@ def big(documents: int) -> Results:
 def test_ten_thousand_documents(tmp_path: Path) -> None:
     rows = [
         row(
-            one.source.index,
+            one.article.index,
             one.actor,
             one.stance,
-            date=f"{one.source.day}",
-            title=one.source.title,
+            date=f"{one.article.day}",
+            title=one.article.title,
             **{PROBABILITIES[one.stance]: one.probability},
         )
         for one in big(10_000).statements
@@ -531,7 +531,7 @@ def test_ten_thousand_documents(tmp_path: Path) -> None:
     assert "The table holds 20,000 of 60,000 rows" in page.text
     assert "statements.csv" in page.text
     assert len(page.data["table"]["rows"]) == page_room.MAX_ROWS
-    assert len(page.data["charts"][0]["heat"]["data"]["values"]) <= 54 * MAX_ACTORS
+    assert len(page.data["charts"][0]["heat"]["data"]["values"]) <= 54 * MAX_DRAWN_ACTORS
     assert out.stat().st_size < 16 << 20
     assert seconds < SECONDS_10_000
 
@@ -547,7 +547,7 @@ def test_all_is_accounted_for() -> None:
     assert left_out == []
     (view,) = views
     assert sum(one.count for one in view.shares) == view.statements == 1200
-    assert len(view.actors) == MAX_ACTORS
+    assert len(view.actors) == MAX_DRAWN_ACTORS
     assert len(view.periods) <= 54
 
 

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from serving import reading
-from serving.chunks import Settings, classify_chunk
+from serving.chunks import Defaults, classify_chunk
 from serving.reading import read_file
 from serving.records import File
 from serving.rows import parse_rows
@@ -164,7 +164,7 @@ def test_a_file_that_takes_too_long_is_a_row(
 ) -> None:
     monkeypatch.setattr(reading, "SECONDS", 3)
     chunk = [File(0, "a.pdf", endless), File(1, "b.pdf", pdf("Turkey will come to Sochi.")), File(2, "c.html", HTML)]
-    done = classify_chunk(load_bundle(tiny_bundle, threads=1), chunk, Settings())
+    done = classify_chunk(load_bundle(tiny_bundle, threads=1), chunk, Defaults())
     rows = {row["doc_index"]: row for row in parse_rows(done.rows)}
     assert done.failed == 1
     assert [rows[n]["error_code"] for n in range(3)] == ["read_timeout", None, None]
