@@ -21,7 +21,7 @@ from serving.display import lines_of, marked_text, shown_progress, table_of, vis
 from serving.keys import make_key
 from serving.reading import read_file
 from serving.schemas import DEFAULT_PROCESS, ClassifyResponse
-from serving.settings import bundle_folder, session_threads
+from serving.settings import bundle_folder, lone_threads
 from serving.texts import FileText
 from stance import __version__
 from stance.bundle import PROCESSES, Bundle, load_bundle
@@ -124,7 +124,7 @@ def classify(
     Example: stance classify seeds/000_bf9ec2e30b3d9496.txt --actors HNC
     """
     with _told():
-        bundle = load_bundle(bundle_folder(), threads=session_threads())
+        bundle = load_bundle(bundle_folder(), threads=lone_threads())
     failed = False
     for name in files:
         try:

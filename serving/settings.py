@@ -58,8 +58,22 @@ def session_threads() -> int:
     Raises:
         SettingError: if it says no number.
     """
-    share = share_of_cores(worker_count())
-    return min(_count("STANCE_THREADS", 0, least=0) or share, share)
+    return _threads(share_of_cores(worker_count()))
+
+
+def lone_threads() -> int:
+    """Threads of a model that no other process shares the cores with: what ``STANCE_THREADS`` says, at most all cores.
+
+    ``STANCE_WORKERS``, which is the service's, does not count; 0 takes all cores.
+
+    Raises:
+        SettingError: if it says no number.
+    """
+    return _threads(cores())
+
+
+def _threads(most: int) -> int:
+    return min(_count("STANCE_THREADS", 0, least=0) or most, most)
 
 
 @dataclass(frozen=True, slots=True)

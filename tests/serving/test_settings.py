@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from serving import settings
-from serving.settings import session_threads, worker_count
-from stance.errors import SettingError
+from serving import cli, settings
+from serving.settings import lone_threads, session_threads, worker_count
+from stance.errors import BundleError, SettingError
 
 
 @pytest.mark.parametrize(
@@ -46,3 +48,31 @@ def test_workers_that_make_no_sense(monkeypatch: pytest.MonkeyPatch, value: str)
     monkeypatch.setenv("STANCE_WORKERS", value)
     with pytest.raises(SettingError, match="must be a whole number of at least 1"):
         worker_count()
+
+
+@pytest.mark.parametrize(("threads", "expected"), [(None, 8), ("0", 8), ("3", 3), ("64", 8)])
+@pytest.mark.parametrize("workers", [None, "2", "64", "two"])
+def test_a_process_alone_has_all_cores_whatever_the_workers_of_a_service(
+    monkeypatch: pytest.MonkeyPatch, workers: str | None, threads: str | None, expected: int
+) -> None:
+    monkeypatch.setattr(settings, "cores", lambda: 8)
+    for name, value in (("STANCE_WORKERS", workers), ("STANCE_THREADS", threads)):
+        monkeypatch.delenv(name, raising=False)
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    assert lone_threads() == expected
+
+
+def test_stance_classify_is_a_process_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def load_bundle(_: Path, *, threads: int) -> None:
+        asked.append(threads)
+        raise BundleError("enough")
+
+    monkeypatch.setattr(settings, "cores", lambda: 8)
+    monkeypatch.setattr(cli, "load_bundle", load_bundle)
+    monkeypatch.setenv("STANCE_WORKERS", "4")
+    monkeypatch.delenv("STANCE_THREADS", raising=False)
+    assert CliRunner().invoke(cli.app, ["classify", "-"]).exit_code == 1
+    assert asked == [8]
