@@ -174,9 +174,12 @@ class Gate:
         if headers.get("content-encoding", "identity").lower() != "identity":
             raise Refusal(415, f"content encoding {headers['content-encoding']!r} is not supported; send plain JSON")
         limit = self._limits.max_batch_body if scope["path"].endswith("/batch") else self._limits.max_body
+        mend = "send fewer documents at once" if scope["path"].endswith("/batch") else "send the text in parts"
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > limit:
-            raise Refusal(413, f"the body has {length} bytes; at most {limit} are allowed")
+        if not length.isdecimal():  # isdigit would take "²" too, of which no number can be made
+            raise Refusal(400, f"Content-Length {length!r} is no number of bytes; send the body's length, or none")
+        if int(length) > limit:
+            raise Refusal(413, f"the body has {length} bytes; at most {limit} are allowed; {mend}")
         try:
             self._backlog.admit()
         except Refusal:
@@ -185,18 +188,19 @@ class Gate:
             raise
         try:
             async with asyncio.timeout(self._limits.body_timeout):
-                await self._collect(receive, body, limit)
+                await self._collect(receive, body, limit, mend)
         except TimeoutError:
-            raise Refusal(408, f"the body did not arrive within {self._limits.body_timeout:g} s") from None
+            told = f"the body did not arrive within {self._limits.body_timeout:g} s; send it faster, or less at once"
+            raise Refusal(408, told) from None
 
-    async def _collect(self, receive: Receive, body: bytearray, limit: int) -> None:
+    async def _collect(self, receive: Receive, body: bytearray, limit: int, mend: str) -> None:
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
                 raise Refusal(499, "the client went away before the body was complete")
             chunk = message.get("body", b"")
             if len(body) + len(chunk) > limit:
-                raise Refusal(413, f"the body has more than {limit} bytes; at most {limit} are allowed")
+                raise Refusal(413, f"the body has more than {limit} bytes, which is the most that is allowed; {mend}")
             self._backlog.hold(len(chunk), len(body))
             body += chunk
             self._metrics.take_in(len(chunk))

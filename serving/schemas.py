@@ -68,7 +68,7 @@ class ClassifyRequest(_Input):
     )
     process: Name | NamedProcess | None = Field(
         default=DEFAULT_PROCESS,
-        description="What the stance is toward: the key of a known process, or a name of your own.",
+        description="What the stance is toward: the key of a known process, or an object with 'name' and 'aliases'.",
     )
     title: str | None = Field(default=None, max_length=MAX_TITLE_LENGTH)
     date: IsoDate | None = Field(default=None, description="A date, or date and time, in ISO 8601; comes back as sent.")

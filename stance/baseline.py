@@ -54,7 +54,7 @@ class BaselineReading:
         return True
 
     def judge(self, mentioned: Sequence[Mentioned], sentences: Sequence[Span]) -> tuple[FloatArray, FloatArray]:
-        """Stance logits, ``(actors, labels)``, and shares of each sentence, ``(actors, sentences)``."""
+        """Stance log-probabilities, ``(actors, labels)``, and shares of each sentence, ``(actors, sentences)``."""
         if not mentioned:
             return np.zeros((0, len(LABELS)), np.float32), np.zeros((0, len(sentences)), np.float32)
         rows = [self._describe(number, mentioned, sentences) for number in range(len(mentioned))]

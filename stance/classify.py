@@ -49,7 +49,7 @@ class Reading(Protocol):
         """How many tokens of the text were read."""
 
     def judge(self, mentioned: Sequence[Mentioned], sentences: Sequence[Span]) -> tuple[FloatArray, FloatArray]:
-        """Stance logits, ``(actors, labels)``, and shares of the evidence, ``(actors, sentences)``."""
+        """Stance log-probabilities, ``(actors, labels)``, and shares of the evidence, ``(actors, sentences)``."""
 
 
 class Engine(Protocol):
@@ -79,9 +79,9 @@ def classify_document(bundle: Bundle, document: Document, *, deadline: Deadline 
     else:
         mentioned = find_given(text, document.actors, bundle.lexicon)
     sentences = find_sentences(text)
-    logits, shares = reading.judge(mentioned, sentences)
+    scores, shares = reading.judge(mentioned, sentences)
     stances = [
-        _decide(one, logits[row], shares[row], sentences, bundle.calibration) for row, one in enumerate(mentioned)
+        _decide(one, scores[row], shares[row], sentences, bundle.calibration) for row, one in enumerate(mentioned)
     ]
     return Classification(document, tuple(stances), tuple(make_notices(document, mentioned)), reading.tokens)
 
@@ -98,17 +98,19 @@ def _check(document: Document) -> None:
         )
     if document.actors is not None and len(document.actors) > MAX_ACTORS:
         raise DocumentError(
-            f"{len(document.actors)} actors are asked for; at most {MAX_ACTORS} are allowed", field="actors"
+            f"{len(document.actors)} actors are asked for; at most {MAX_ACTORS} are allowed; "
+            "ask for the rest in another request",
+            field="actors",
         )
 
 
 def _decide(
-    one: Mentioned, logits: FloatArray, shares: FloatArray, sentences: Sequence[Span], calibration: Calibration
+    one: Mentioned, scores: FloatArray, shares: FloatArray, sentences: Sequence[Span], calibration: Calibration
 ) -> ActorStance:
     if not one.mentions:
         probabilities = np.asarray([label == "none" for label in LABELS], dtype=np.float32)
         return ActorStance(one.actor, "none", _by_label(probabilities), ("none",), (), ())
-    probabilities = calibration.probabilities(logits)
+    probabilities = calibration.probabilities(scores)
     stance = LABELS[int(probabilities.argmax())]
     evidence = () if stance == "none" else _evidence(shares, sentences)
     plausible = calibration.plausible(probabilities)

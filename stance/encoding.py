@@ -77,7 +77,8 @@ def _find_delimiters(tokenizer: Tokenizer) -> tuple[int, int]:
     ids = tokenizer.encode("").ids
     if len(ids) != 2:
         raise ValueError(
-            f"the tokenizer puts {len(ids)} tokens around a text; expected two, such as [CLS] and [SEP] or <s> and </s>"
+            f"the tokenizer puts {len(ids)} tokens around a text; expected two, such as [CLS] and [SEP] or <s> and "
+            "</s>; take one whose template has them"
         )
     return ids[0], ids[1]
 

@@ -1,4 +1,4 @@
-"""Errors that the library raises, all below one root:
+"""Errors that this package raises on purpose, in every room, all below one root:
 
 StanceError
 ├── DocumentError        a document that cannot be classified (also a ValueError); ``field`` names the part
@@ -12,6 +12,8 @@ StanceError
 ├── ReportError          results that cannot be reported on
 ├── SettingError         a setting that makes no sense (also a ValueError)
 └── ExtraMissing         a library of one of the package's extras is not installed
+
+Two more are in serving/conversation.py, which raises them: the client's ``ServiceError`` and ``ServiceUnreachable``.
 """
 
 from collections.abc import Iterator

@@ -129,7 +129,8 @@ def _add_file(results: Results, path: Path, prefix: str, names: dict[str, str]) 
             _add_row(results, row, articles[index], names)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ReportError(
-                f"{path}: row {number}: is no row of stance batch ({type(error).__name__}: {error})"
+                f"{path}: row {number}: is no row of stance batch ({type(error).__name__}: {error}); "
+                "give the file as stance batch wrote it"
             ) from error
 
 

@@ -34,6 +34,26 @@ def test_a_client_that_has_gone_is_answered_all_the_same() -> None:
     assert sent[0]["status"] == 499
 
 
+@pytest.mark.parametrize("length", ["²", "-1", "x", "1.5"])
+def test_a_length_that_is_no_number_is_refused(length: str) -> None:
+    sent: list[dict[str, Any]] = []
+    headers = [(b"content-length", length.encode("latin-1"))]
+    scope = {"type": "http", "method": "POST", "path": "/classify", "headers": headers}
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise AssertionError("it must not come so far")
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"{}"}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    asyncio.run(Gate(app)(scope, receive, send))
+    assert sent[0]["status"] == 400
+    assert b"invalid_request" in sent[1]["body"]
+
+
 class OneThread:
     """An application that takes a tenth of a second for each request, one after another, as the service does."""
 
