@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from serving.chunks import Chunk, Defaults, Done, chunk_length, gather
-from serving.folders import Folder
 from serving.local import classify_local
 from serving.parts import JOINED, Parts
 from serving.records import FIELDS
@@ -114,8 +113,7 @@ def _prepare(job: Job, parts: Parts, version: str) -> tuple[Source, dict[str, An
     plan = parts.plan(settings)
     if plan is None:
         _check_columns(job, source.columns())
-        left_out = source.left_out() if isinstance(source, Folder) else 0
-        plan = {**settings, "documents": source.count(), "left_out": left_out}
+        plan = {**settings, "documents": source.count(), "left_out": source.left_out()}
         parts.save_plan(plan)
     parts.load()
     return source, plan

@@ -83,9 +83,13 @@ class Folder:
                 yield self._record(index, name, state)
 
     def _listed(self) -> Iterator[tuple[str, tuple[int, int]]]:
-        with closing(sqlite3.connect(f"{self.listing.resolve().as_uri()}?mode=ro", uri=True)) as database:
+        with closing(self._open()) as database:
             for path, *state in database.execute("SELECT path, bytes, changed FROM files ORDER BY path"):
                 yield os.fsdecode(path), tuple(state)
+
+    def _open(self) -> sqlite3.Connection:
+        """The listing, only to be read: a missing one is an error, not a new and empty one."""
+        return sqlite3.connect(f"{self.listing.resolve().as_uri()}?mode=ro", uri=True)
 
     def _record(self, index: int, name: str, state: tuple[int, int]) -> Record:
         shown = os.fsencode(name).decode("utf-8", "backslashreplace")
@@ -100,12 +104,12 @@ class Folder:
 
     def count(self) -> int:
         """How many files there are."""
-        with closing(sqlite3.connect(self.listing)) as database:
+        with closing(self._open()) as database:
             return _count(database)
 
     def left_out(self) -> int:
         """How many files are of a kind that is not read; hidden ones count for nothing."""
-        with closing(sqlite3.connect(self.listing)) as database:
+        with closing(self._open()) as database:
             return int(database.execute("SELECT count FROM others").fetchone()[0])
 
     def fingerprint(self) -> str:

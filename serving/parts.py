@@ -116,14 +116,13 @@ class Parts:
         """Put down what is to be done."""
         self._write(_PLAN, json.dumps(plan, indent=2).encode())
 
-    def add(self, one: Done) -> bool:
-        """Keep what was done; False if it was there."""
+    def add(self, one: Done) -> None:
+        """Keep what was done, unless it is there."""
         if one.first in self.done:
-            return False
+            return
         self._write(f"{one.first:012d}-{one.count}-{one.failed}.jsonl", one.rows)
         self.done[one.first] = one.count
         self.failed += one.failed
-        return True
 
     def _write(self, name: str, data: bytes) -> None:
         temporary = self.folder / "part.tmp"

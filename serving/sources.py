@@ -34,6 +34,9 @@ class Source(Protocol):
     def columns(self) -> list[str] | None:
         """The names of its columns, where all records have the same."""
 
+    def left_out(self) -> int:
+        """How many of its files are of a kind that is not read."""
+
 
 def open_source(path: Path, names: Mapping[str, str], listing: Path) -> Source:
     """The source for a path, by its ending.
@@ -112,6 +115,10 @@ class JsonLines:
         """See :class:`Source`."""
         return _file_fingerprint(self.path)
 
+    def left_out(self) -> int:
+        """See :class:`Source`; a file alone leaves none out."""
+        return 0
+
     def columns(self) -> None:
         """See :class:`Source`."""
 
@@ -152,6 +159,10 @@ class Csv:
     def fingerprint(self) -> str:
         """See :class:`Source`."""
         return _file_fingerprint(self.path)
+
+    def left_out(self) -> int:
+        """See :class:`Source`; a file alone leaves none out."""
+        return 0
 
     def columns(self) -> list[str]:
         """See :class:`Source`."""
@@ -210,6 +221,10 @@ class Parquet:
     def fingerprint(self) -> str:
         """See :class:`Source`."""
         return _file_fingerprint(self.path)
+
+    def left_out(self) -> int:
+        """See :class:`Source`; a file alone leaves none out."""
+        return 0
 
     def columns(self) -> list[str]:
         """See :class:`Source`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 
 
@@ -10,12 +9,12 @@ class Deadline:
     """A time at which work stops, or sooner if nobody waits for it any more.
 
     Args:
-        seconds: from now; without them only :meth:`cancel` ends it.
+        seconds: from now.
     """
 
     __slots__ = ("_end", "_is_cancelled")
 
-    def __init__(self, seconds: float = math.inf) -> None:
+    def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
         self._is_cancelled = False
 

@@ -115,8 +115,8 @@ class Encoder:
         tokenizer.no_truncation()
         tokenizer.no_padding()
         self._tokenizer = tokenizer
-        self.max_length = max_length
-        self.context = context
+        self._max_length = max_length
+        self._context = context
         self._cls, self._sep = _find_delimiters(tokenizer)
 
     def encode(self, text: str, process: Process) -> Encoding:
@@ -130,13 +130,13 @@ class Encoder:
         whole = self._tokenizer.encode(_readable(text), add_special_tokens=False)
         offsets = _without_spaces(text, np.asarray(whole.offsets, dtype=np.int64).reshape(-1, 2))
         ids = np.asarray(whole.ids, dtype=np.int64)
-        cuts = self._cut(offsets, find_sentences(text), self.max_length - len(head) - 1)
+        cuts = self._cut(offsets, find_sentences(text), self._max_length - len(head) - 1)
         windows = tuple(self._window(head, ids, context, first, last) for context, first, last in cuts)
         return Encoding(windows, offsets)
 
     def _encode_process(self, name: str, field: str) -> list[int]:
         ids = self._tokenizer.encode(_SURROGATE.sub("\ufffd", name), add_special_tokens=False).ids
-        limit = int(self.max_length * _MAX_PROCESS_SHARE) - 2
+        limit = int(self._max_length * _MAX_PROCESS_SHARE) - 2
         if len(ids) > limit:
             raise DocumentError(
                 f"the process name {name[:30]!r}... is {len(ids)} tokens long; at most {limit} are allowed; "
@@ -163,7 +163,7 @@ class Encoder:
         return cuts
 
     def _context_start(self, bounds: Sequence[int], start: int, room: int) -> int:
-        earliest = max(0, start - min(self.context, room // 2))
+        earliest = max(0, start - min(self._context, room // 2))
         return min((bound for bound in bounds if earliest <= bound <= start), default=start)
 
     def _window(self, head: list[int], ids: IntArray, context: int, first: int, last: int) -> Window:

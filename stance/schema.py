@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 #: The stances; a label's place here is its id everywhere.
@@ -144,5 +144,5 @@ class Classification:
 
     document: Document
     actors: tuple[ActorStance, ...]
-    notices: tuple[Notice, ...] = field(default=())
+    notices: tuple[Notice, ...] = ()
     tokens: int = 0

@@ -72,7 +72,6 @@ class Results:
     Attributes:
         failures: documents that were not classified.
         silent: documents in which no actor was found.
-        places: document, process and actor of each statement.
     """
 
     statements: list[Statement] = field(default_factory=list)
@@ -81,7 +80,6 @@ class Results:
     documents: int = 0
     undated: int = 0
     models: set[str] = field(default_factory=set)
-    places: set[tuple[int, str, str]] = field(default_factory=set)
 
     @property
     def errors(self) -> Counter[str]:
@@ -98,8 +96,9 @@ def load_results(paths: Sequence[Path]) -> Results:
     """
     results = Results()
     names: dict[str, str] = {}
+    places: set[tuple[int, str, str]] = set()  # document, process and actor of each statement
     for path, name in zip(paths, name_files(paths), strict=True):
-        _add_file(results, path, f"{name}: " if len(paths) > 1 else "", names)
+        _add_file(results, path, f"{name}: " if len(paths) > 1 else "", names, places)
     return results
 
 
@@ -116,7 +115,9 @@ def name_files(paths: Sequence[Path]) -> list[str]:
     return names if len(set(names)) == len(names) else [str(path.resolve()) for path in paths]
 
 
-def _add_file(results: Results, path: Path, prefix: str, names: dict[str, str]) -> None:
+def _add_file(
+    results: Results, path: Path, prefix: str, names: dict[str, str], places: set[tuple[int, str, str]]
+) -> None:
     reader = {".parquet": _parquet, ".jsonl": _lines}.get(path.suffix.lower())
     if reader is None:
         raise ReportError(f"{path}: RESULTS must be .parquet or .jsonl that stance batch wrote; {_first(path)}")
@@ -126,7 +127,7 @@ def _add_file(results: Results, path: Path, prefix: str, names: dict[str, str]) 
             index = int(row["doc_index"])
             if index not in articles:
                 articles[index] = _add_article(results, row, prefix)
-            _add_row(results, row, articles[index], names)
+            _add_row(results, row, articles[index], names, places)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ReportError(
                 f"{path}: row {number}: is no row of stance batch ({type(error).__name__}: {error}); "
@@ -189,7 +190,9 @@ def _add_article(results: Results, row: dict[str, Any], prefix: str) -> Article:
     return article
 
 
-def _add_row(results: Results, row: dict[str, Any], article: Article, names: dict[str, str]) -> None:
+def _add_row(
+    results: Results, row: dict[str, Any], article: Article, names: dict[str, str], places: set[tuple[int, str, str]]
+) -> None:
     if row["model_name"] is not None:
         results.models.add(f"{row['model_name']} {row['model_version']}")
     if row["actor"] is None:
@@ -203,9 +206,9 @@ def _add_row(results: Results, row: dict[str, Any], article: Article, names: dic
     actor = names.setdefault(row["actor_id"], row["actor"]) if row["actor_id"] else row["actor"]
     process = str(row["process_name"])
     place = (article.index, process, actor)
-    if place in results.places:
+    if place in places:
         return  # two names of one actor were asked for
-    results.places.add(place)
+    places.add(place)
     best = max(row["evidence"] or (), key=lambda one: one["score"], default=None)
     sentence = " ".join(best["text"].split()) if best else ""
     probability = float(row[PROBABILITIES[stance]])
