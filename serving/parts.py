@@ -99,11 +99,15 @@ class Parts:
         """What an earlier run put down by :meth:`save_plan`; ``None`` if there was none.
 
         Raises:
-            BatchError: if it was another batch, or IN has changed since.
+            BatchError: if it was another batch, or IN has changed since, or it cannot be read.
         """
         if not self.is_begun:
             return None
-        plan: dict[str, Any] = json.loads((self.folder / _PLAN).read_bytes())
+        try:
+            plan: dict[str, Any] = json.loads((self.folder / _PLAN).read_bytes())
+        except ValueError as error:
+            told = f"{self.folder / _PLAN}: cannot be read ({error}); begin anew with --overwrite"
+            raise BatchError(told) from error
         differing = [name for name, value in settings.items() if plan.get(name) != value]
         if differing:
             raise BatchError(

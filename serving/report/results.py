@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
@@ -112,7 +113,9 @@ def name_files(paths: Sequence[Path]) -> list[str]:
     if twice:
         raise ReportError(f"{twice[0]}: is given twice; give each of RESULTS once")
     names = [path.name for path in paths]
-    return names if len(set(names)) == len(names) else [str(path.resolve()) for path in paths]
+    told = names if len(set(names)) == len(names) else [str(path.resolve()) for path in paths]
+    # A file's name may be no UTF-8, a page has to be.
+    return [os.fsencode(name).decode("utf-8", "backslashreplace") for name in told]
 
 
 def _add_file(

@@ -280,6 +280,14 @@ def test_parts_without_a_plan_count_for_nothing(tiny_bundle: Path, small: Path) 
     assert {row["doc_index"] for row in read(out)} == set(range(12))
 
 
+def test_a_plan_that_is_none_is_told(tmp_path: Path) -> None:
+    parts = Parts(tmp_path / "out.jsonl")
+    with parts.lock():
+        (parts.folder / "plan.json").write_text("{")
+        with pytest.raises(BatchError, match=r"plan\.json: cannot be read .* --overwrite"):
+            parts.plan({})
+
+
 def test_a_part_is_kept_once(tmp_path: Path) -> None:
     parts = Parts(tmp_path / "out.jsonl")
     with parts.lock():

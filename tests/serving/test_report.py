@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import random
 import time
 import xml.etree.ElementTree as ET
@@ -137,6 +138,12 @@ def test_results_are_counted(tmp_path: Path) -> None:
     assert results.errors == {"empty_text": 1}
     assert [one.actor for one in results.statements[:3]] == ["Russia", "HNC", "Russia"]
     assert results.statements[0].sentence == "Russia said so in 0."
+
+
+def test_a_file_whose_name_is_no_utf8_is_reported_on(tmp_path: Path) -> None:
+    out = tmp_path / "report.html"
+    write_report([write_rows(tmp_path / os.fsdecode(b"\xff.jsonl"), SMALL)], out)
+    assert "\\xff.jsonl" in out.read_text(encoding="utf-8")
 
 
 def test_what_else_a_stance_may_be_is_told(tmp_path: Path) -> None:
