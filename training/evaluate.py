@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, f1_score
 
+from stance.actors import find_given
 from stance.bundle import Bundle
 from stance.classify import classify_document
-from stance.schema import LABEL2ID, LABELS, Actor, ActorStance, Classification, Document, Process, Span
+from stance.schema import LABEL2ID, LABELS, Actor, ActorStance, Classification, Document, Mentioned, Process, Span
 from stance.text import find_sentences
 from training.augment import find_strings
 from training.corpus import LabelledActor, Located, ProcessNames, Record
@@ -257,13 +258,13 @@ def _score_finding(bundle: Bundle, located: Sequence[Located], names: ProcessNam
     """Recall and precision of distinct actors, and F1 of clear (actor, stance) pairs, nobody given."""
     found = wanted = given = pairs = gold_pairs = given_pairs = 0
     for one in located:
-        document = make_document(one.record, names)
-        told = classify_document(bundle, document)
-        free = classify_document(bundle, replace(document, actors=None))
-        matches = _match(told, free)
+        # A record's lines are joined already, so that its own text has the places of what is read.
+        mentioned = find_given(one.record.text, one.record.requested(), bundle.lexicon)
+        free = classify_document(bundle, replace(make_document(one.record, names), actors=None))
+        matches = _match(mentioned, free)
         clear = [not gold.ambiguous for gold in one.record.actors]
         unclear = {place for gold, place in matches.items() if not clear[gold]}
-        wanted += sum(bool(actor.mentions) for actor in told.actors)
+        wanted += sum(bool(actor.mentions) for actor in mentioned)
         given += len(free.actors)
         found += len(matches)
         stances = [gold.label for gold in one.record.actors]
@@ -275,10 +276,10 @@ def _score_finding(bundle: Bundle, located: Sequence[Located], names: ProcessNam
     return found / max(1, wanted), found / max(1, given), 2 * pairs / max(1, gold_pairs + given_pairs)
 
 
-def _match(told: Classification, free: Classification) -> dict[int, int]:
+def _match(mentioned: Sequence[Mentioned], free: Classification) -> dict[int, int]:
     """Places of found actors by places of given ones, where a mention of the one overlaps a mention of the other."""
     matches: dict[int, int] = {}
-    for gold, actor in enumerate(told.actors):
+    for gold, actor in enumerate(mentioned):
         for place, candidate in enumerate(free.actors):
             taken = place in matches.values()
             if not taken and any(_touch(a, b) for a in actor.mentions for b in candidate.mentions):

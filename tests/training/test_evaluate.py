@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from transformers import EvalPrediction
 
-from stance.bundle import load_bundle
-from stance.schema import Actor, ActorStance, Evidence, Process, Span
+from stance.actors import find_given
+from stance.bundle import Bundle, load_bundle
+from stance.classify import classify_document
+from stance.schema import Actor, ActorStance, Classification, Document, Evidence, Process, Span
 from training.corpus import LabelledActor, ProcessNames, Record, load_corpus
 from training.evaluate import (
     Case,
@@ -118,6 +120,30 @@ def test_parts_are_those_that_have_cases_enough(tiny_bundle: Path, small_corpus:
     assert all(0 <= one.low <= one.high <= 1 for one in told.values())
     everything = score(bundle, located * 20, names=names).by_length
     assert everything.keys() == counts.keys() & {"below 100 words", "100 to 349 words", "350 words and more"}
+
+
+def test_the_model_reads_a_record_twice_with_its_actors_given_and_with_none(
+    tiny_bundle: Path, small_corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = load_bundle(tiny_bundle)
+    located = [one for one in load_corpus([small_corpus]) if one.record.split == "test"][:8]
+    broken = located[0].record.model_dump(by_alias=True)
+    broken["text"] = broken["text"].replace(" ", "\n", 3)
+    located.append(replace(located[0], record=Record.model_validate(broken)))
+    names = ProcessNames(bundle.processes.values())
+    given: list[bool] = []
+
+    def classify(of: Bundle, document: Document) -> Classification:
+        result = classify_document(of, document)
+        given.append(document.actors is not None)
+        if document.actors is not None:
+            found = find_given(document.text, document.actors, of.lexicon)
+            assert [one.mentions for one in found] == [one.mentions for one in result.actors]
+        return result
+
+    monkeypatch.setattr("training.evaluate.classify_document", classify)
+    score(bundle, located, names=names)
+    assert given == [True] * len(located) + [False] * len(located)
 
 
 def test_by_name_only_the_names_are_asked_for(tiny_bundle: Path, small_corpus: Path) -> None:
