@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,15 +18,20 @@ from stance.classify import classify_document
 from stance.schema import LABEL2ID, LABELS, Actor, ActorStance, Classification, Document, Mentioned, Process, Span
 from stance.text import find_sentences
 from training.augment import find_strings
-from training.corpus import LabelledActor, Located, ProcessNames, Record
+from training.corpus import LabelledActor, Located, ProcessNames, Record, fold_name
 from training.selective import accuracy_by_coverage, coverage_at
 
 _RESAMPLES = 1000
 #: Cases that a part must have for a figure of its own.
 _FEWEST = 20
-#: Kinds of texts, and below how many words a text is of each.
-_LENGTHS = {"below 100 words": 100, "100 to 349 words": 350}
-_LONGER = "350 words and more"
+#: Words at which a longer kind of text begins.
+_LENGTHS = (100, 350)
+#: The kinds, shortest first.
+_LENGTH_NAMES = (
+    f"below {_LENGTHS[0]} words",
+    *(f"{low} to {high - 1} words" for low, high in pairwise(_LENGTHS)),
+    f"{_LENGTHS[-1]} words and more",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +51,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A figure with its 95% interval: over passages (bootstrap) or over seeds."""
+    """A figure with its 95% interval: over events or passages (bootstrap), or over seeds."""
 
     value: float
     low: float
@@ -61,7 +68,8 @@ class Scores:
     Attributes:
         macro_f1: over the labels that occur, ambiguous cases left out, actors given; by subset.
         by_label: F1 of the labels that occur.
-        by_process, by_register, by_length, by_tag: macro-F1 of the parts that have at least 20 such cases.
+        by_process, by_register, by_length, by_tag: macro-F1 of the parts that have at least 20 such cases; a process
+            is one however it is spelled, lengths rise, all else is by name.
         evidence_f1: of the sentences returned, over the same cases.
         ece: expected calibration error, ten bins of equal width.
         coverage, set_size: how often the truth is plausible, and how many labels are on average.
@@ -92,6 +100,16 @@ class Scores:
     accuracy_by_coverage: list[tuple[float, float]] = field(default_factory=list)
     coverage_at_95: float = 0.0
 
+    def parts(self) -> dict[str, dict[str, Interval]]:
+        """By kind of part, in the order shown, F1 of each label and macro-F1 of each other part."""
+        return {
+            "label": self.by_label,
+            "process": self.by_process,
+            "register": self.by_register,
+            "length": self.by_length,
+            "tag": self.by_tag,
+        }
+
 
 def run_cases(bundle: Bundle, located: Sequence[Located], *, names: ProcessNames, by_name: bool = False) -> list[Case]:
     """Classify every record with its actors given, and pair what was said with what is right."""
@@ -121,13 +139,14 @@ def score(bundle: Bundle, located: Sequence[Located], *, names: ProcessNames, by
     recall, precision, pair_f1 = _score_finding(bundle, located, names)
     confidence, reliability = probabilities.max(axis=1), _reliability(probabilities, y_true)
     plausible = [case.predicted.plausible for case in clear]
+    by_length = _macro_by(clear, lambda case: (_length_of(case.record.text),))
     return Scores(
         cases=len(clear),
         macro_f1=_macro_by_subset(clear),
         by_label=bootstrap_by_label([case.origin for case in clear], y_true, y_pred),
-        by_process=_macro_by(clear, lambda case: (case.process.name,)),
+        by_process=_macro_by_process(clear),
         by_register=_macro_by(clear, lambda case: (case.record.text_register,)),
-        by_length=_macro_by(clear, lambda case: (_length_of(case.record.text),)),
+        by_length={name: by_length[name] for name in _LENGTH_NAMES if name in by_length},
         by_tag=_macro_by(clear, lambda case: case.record.tags),
         accuracy=float((y_true == y_pred).mean()),
         evidence_f1=_evidence_f1(clear),
@@ -162,7 +181,7 @@ def f1_by_label(y_true: NDArray[np.int64], y_pred: NDArray[np.int64]) -> dict[st
 
 
 def bootstrap_macro_f1(groups: Sequence[str], y_true: NDArray[np.int64], y_pred: NDArray[np.int64]) -> Interval:
-    """Macro-F1 with a 95% bootstrap interval over groups (passages)."""
+    """Macro-F1 with a 95% bootstrap interval over groups: events or passages."""
     scores = [_macro_f1_of(confusion) for confusion in _draw(groups, y_true, y_pred)]
     return _interval(macro_f1(y_true, y_pred), scores)
 
@@ -218,13 +237,20 @@ def _macro_by(cases: Sequence[Case], keys: Callable[[Case], Sequence[str]]) -> d
     return {key: _macro_of(group) for key, group in sorted(groups.items()) if len(group) >= _FEWEST}
 
 
+def _macro_by_process(cases: Sequence[Case]) -> dict[str, Interval]:
+    """Under the first of its spellings, as not every process is a known one."""
+    spellings: dict[str, str] = {}
+    for case in cases:
+        spellings.setdefault(fold_name(case.process.name), case.process.name)
+    return _macro_by(cases, lambda case: (spellings[fold_name(case.process.name)],))
+
+
 def _macro_of(cases: Sequence[Case]) -> Interval:
     return bootstrap_macro_f1([case.origin for case in cases], *_ids(cases))
 
 
 def _length_of(text: str) -> str:
-    words = len(text.split())
-    return next((name for name, most in _LENGTHS.items() if words < most), _LONGER)
+    return _LENGTH_NAMES[bisect_right(_LENGTHS, len(text.split()))]
 
 
 def _evidence_f1(cases: Sequence[Case]) -> float:

@@ -183,18 +183,16 @@ def _format_coverage(scores: Scores) -> str:
 
 def format_parts(scores: Scores) -> str:
     """Markdown tables of F1 by label and of macro-F1 by process, register, length and tag, with intervals."""
-    tables = {
-        "| label | F1 |": {f"`{label}`": one for label, one in scores.by_label.items()},
-        "| process | macro-F1 |": scores.by_process,
-        "| register | macro-F1 |": scores.by_register,
-        "| text of | macro-F1 |": scores.by_length,
-        "| passages with | macro-F1 |": scores.by_tag,
-    }
+    heads = {"label": "| label | F1 |", "length": "| text of | macro-F1 |", "tag": "| passages with | macro-F1 |"}
     return "\n\n".join(
-        "\n".join([head, "| --- | --- |", *(f"| {key} | {one} |" for key, one in parts.items())])
-        for head, parts in tables.items()
+        "\n".join([heads.get(kind, f"| {kind} | macro-F1 |"), "| --- | --- |", *_part_rows(kind, parts)])
+        for kind, parts in scores.parts().items()
         if parts
     )
+
+
+def _part_rows(kind: str, parts: Mapping[str, Interval]) -> list[str]:
+    return [f"| `{key}` | {one} |" if kind == "label" else f"| {key} | {one} |" for key, one in parts.items()]
 
 
 _CARD = """# Model card: {name}

@@ -14,9 +14,12 @@ from stance.classify import classify_document
 from stance.schema import Actor, ActorStance, Classification, Document, Evidence, Process, Span
 from training.corpus import LabelledActor, ProcessNames, Record, load_corpus
 from training.evaluate import (
+    _LENGTH_NAMES,
     Case,
     Interval,
     _evidence_f1,
+    _length_of,
+    _macro_by_process,
     bootstrap_by_label,
     bootstrap_macro_f1,
     f1_by_label,
@@ -108,6 +111,7 @@ def test_parts_are_those_that_have_cases_enough(tiny_bundle: Path, small_corpus:
     bundle = load_bundle(tiny_bundle)
     names = ProcessNames(bundle.processes.values())
     scores = score(bundle, located, names=names)
+    lengths = ("below 100 words", "100 to 349 words", "350 words and more")
     counts: Counter[str] = Counter()
     for one in located:
         clear = sum(not actor.ambiguous for actor in one.record.actors)
@@ -118,8 +122,20 @@ def test_parts_are_those_that_have_cases_enough(tiny_bundle: Path, small_corpus:
     told = {**scores.by_process, **scores.by_register, **scores.by_length, **scores.by_tag}
     assert set(told) == {part for part, count in counts.items() if count >= 20}
     assert all(0 <= one.low <= one.high <= 1 for one in told.values())
+    assert [name for kind in scores.parts().values() for name in kind] == [*scores.by_label, *told]
     everything = score(bundle, located * 20, names=names).by_length
-    assert everything.keys() == counts.keys() & {"below 100 words", "100 to 349 words", "350 words and more"}
+    assert list(everything) == [name for name in lengths if name in counts]
+
+
+def test_lengths_rise_and_spellings_of_a_process_are_one() -> None:
+    cases = [case("support", [], "support", []) for _ in range(30)]
+    words = [99, 100, 349, 350, 20, 350]
+    assert [_length_of("one " * count) for count in words] == [_LENGTH_NAMES[n] for n in (0, 1, 1, 2, 0, 2)]
+    spelled = [
+        replace(one, process=Process("", ("the Delta talks", "Delta Talks")[n % 2])) for n, one in enumerate(cases)
+    ]
+    assert list(_macro_by_process(spelled)) == ["the Delta talks"]
+    assert _macro_by_process(spelled[:19]) == {}
 
 
 def test_the_model_reads_a_record_twice_with_its_actors_given_and_with_none(

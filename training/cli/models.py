@@ -178,10 +178,10 @@ def evaluate(
     answered = "  ".join(f"{accuracy:.3f} on {coverage:.0%}" for coverage, accuracy in surest)
     console.print(f"{'surest cases':16} {answered}", highlight=False)
     console.print(f"{'coverage_at_95':16} {scores.coverage_at_95:.3f}")
-    table = Table("part", "F1, 95% interval")
-    for parts in (scores.by_label, scores.by_process, scores.by_register, scores.by_length, scores.by_tag):
+    table = Table("by", "part", "macro-F1, of a label F1 (95% interval)")
+    for kind, parts in scores.parts().items():
         for key, one in parts.items():
-            table.add_row(key, str(one))
+            table.add_row(kind, key, str(one))
         table.add_section()
     console.print(table)
 
