@@ -141,6 +141,11 @@ class Record(_Strict):
         """What twins share."""
         return self.id.removesuffix("b")
 
+    @property
+    def origin(self) -> str:
+        """What a bootstrap draws as one: the event that a gold record retells, else the passage."""
+        return self.event or self.passage
+
     def requested(self) -> tuple[Actor, ...]:
         """The record's actors as one would ask the service for them."""
         return tuple(Actor(one.actor, one.mentions) for one in self.actors)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import confusion_matrix, f1_score
+from sklearn.metrics import confusion_matrix
 
 from stance.actors import find_given
 from stance.bundle import Bundle
@@ -19,9 +19,9 @@ from stance.schema import LABEL2ID, LABELS, Actor, ActorStance, Classification, 
 from stance.text import find_sentences
 from training.augment import find_strings
 from training.corpus import LabelledActor, Located, ProcessNames, Record, fold_name
+from training.metrics import Ids, Interval, bootstrap_by_label, bootstrap_by_subset, bootstrap_macro_f1
 from training.selective import accuracy_by_coverage, coverage_at
 
-_RESAMPLES = 1000
 #: Cases that a part must have for a figure of its own.
 _FEWEST = 20
 #: Words at which a longer kind of text begins.
@@ -42,23 +42,6 @@ class Case:
     process: Process
     gold: LabelledActor
     predicted: ActorStance
-
-    @property
-    def origin(self) -> str:
-        """What the bootstrap draws as one: the event that a gold record retells, else the passage."""
-        return self.record.event or self.record.passage
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A figure with its 95% interval: over events or passages (bootstrap), or over seeds."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{100 * self.value:.1f} ({100 * self.low:.1f} to {100 * self.high:.1f})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +107,12 @@ def run_cases(bundle: Bundle, located: Sequence[Located], *, names: ProcessNames
     return cases
 
 
+def predict_ids(bundle: Bundle, located: Sequence[Located], names: ProcessNames) -> Ids:
+    """What a bundle says of the clear actors, by the path that the service takes; shape ``(actors,)``."""
+    cases = run_cases(bundle, located, names=names)
+    return np.asarray([LABEL2ID[one.predicted.stance] for one in cases if not one.gold.ambiguous], dtype=np.int64)
+
+
 def make_document(record: Record, names: ProcessNames, *, by_name: bool = False) -> Document:
     """A record as a document to classify, its actors given: ``by_name`` without what else the text calls them."""
     actors = tuple(Actor(one.actor) for one in record.actors) if by_name else record.requested()
@@ -134,6 +123,7 @@ def score(bundle: Bundle, located: Sequence[Located], *, names: ProcessNames, by
     """All figures of a bundle on labelled records, their actors given with all that the text calls them, or by name."""
     cases = run_cases(bundle, located, names=names, by_name=by_name)
     clear = [case for case in cases if not case.gold.ambiguous]
+    origins = [case.record.origin for case in clear]
     y_true, y_pred = _ids(clear)
     probabilities = np.asarray([[case.predicted.probabilities[label] for label in LABELS] for case in clear])
     recall, precision, pair_f1 = _score_finding(bundle, located, names)
@@ -142,8 +132,8 @@ def score(bundle: Bundle, located: Sequence[Located], *, names: ProcessNames, by
     by_length = _macro_by(clear, lambda case: (_length_of(case.record.text),))
     return Scores(
         cases=len(clear),
-        macro_f1=_macro_by_subset(clear),
-        by_label=bootstrap_by_label([case.origin for case in clear], y_true, y_pred),
+        macro_f1=bootstrap_by_subset([case.process.key for case in clear], origins, y_true, y_pred),
+        by_label=bootstrap_by_label(origins, y_true, y_pred),
         by_process=_macro_by_process(clear),
         by_register=_macro_by(clear, lambda case: (case.record.text_register,)),
         by_length={name: by_length[name] for name in _LENGTH_NAMES if name in by_length},
@@ -163,70 +153,9 @@ def score(bundle: Bundle, located: Sequence[Located], *, names: ProcessNames, by
     )
 
 
-def _ids(cases: Sequence[Case]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _ids(cases: Sequence[Case]) -> tuple[Ids, Ids]:
     y_true = np.asarray([LABEL2ID[case.gold.label] for case in cases], dtype=np.int64)
     return y_true, np.asarray([LABEL2ID[case.predicted.stance] for case in cases], dtype=np.int64)
-
-
-def macro_f1(y_true: NDArray[np.int64], y_pred: NDArray[np.int64]) -> float:
-    """Macro-F1 over the labels that occur, as truth or as prediction."""
-    return float(f1_score(y_true, y_pred, average="macro", zero_division=0)) if len(y_true) else 0.0
-
-
-def f1_by_label(y_true: NDArray[np.int64], y_pred: NDArray[np.int64]) -> dict[str, float]:
-    """F1 of each label that occurs, as truth or as prediction."""
-    ids = np.union1d(y_true, y_pred)
-    scores = f1_score(y_true, y_pred, average=None, labels=ids, zero_division=0)
-    return {LABELS[index]: float(one) for index, one in zip(ids, scores, strict=True)}
-
-
-def bootstrap_macro_f1(groups: Sequence[str], y_true: NDArray[np.int64], y_pred: NDArray[np.int64]) -> Interval:
-    """Macro-F1 with a 95% bootstrap interval over groups: events or passages."""
-    scores = [_macro_f1_of(confusion) for confusion in _draw(groups, y_true, y_pred)]
-    return _interval(macro_f1(y_true, y_pred), scores)
-
-
-def bootstrap_by_label(
-    groups: Sequence[str], y_true: NDArray[np.int64], y_pred: NDArray[np.int64]
-) -> dict[str, Interval]:
-    """F1 of each label that occurs, as truth or as prediction, with intervals as of :func:`bootstrap_macro_f1`."""
-    scores = [_f1_of(confusion) for confusion in _draw(groups, y_true, y_pred)]
-    values = f1_by_label(y_true, y_pred)
-    return {label: _interval(value, [one[LABEL2ID[label]] for one in scores]) for label, value in values.items()}
-
-
-def _draw(groups: Sequence[str], y_true: NDArray[np.int64], y_pred: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    """Confusion matrices of groups drawn with replacement."""
-    numbers = {group: number for number, group in enumerate(dict.fromkeys(groups))}
-    counts = np.zeros((len(numbers), len(LABELS), len(LABELS)), dtype=np.int64)
-    np.add.at(counts, ([numbers[group] for group in groups], y_true, y_pred), 1)
-    rng = np.random.default_rng(0)
-    return (counts[rng.integers(len(counts), size=len(counts))].sum(axis=0) for _ in range(_RESAMPLES))
-
-
-def _interval(value: float, scores: Sequence[float]) -> Interval:
-    low, high = np.quantile(scores, [0.025, 0.975])
-    return Interval(value, float(low), float(high))
-
-
-def _f1_of(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
-    """F1 of every label; 0 where one does not occur."""
-    return np.asarray(2 * confusion.diagonal() / np.maximum(1, confusion.sum(axis=0) + confusion.sum(axis=1)))
-
-
-def _macro_f1_of(confusion: NDArray[np.int64]) -> float:
-    """Macro-F1 of a confusion matrix: what :func:`macro_f1` gives, without its checks."""
-    occurs = confusion.sum(axis=0) + confusion.sum(axis=1) > 0
-    return float(_f1_of(confusion)[occurs].mean())
-
-
-def _macro_by_subset(cases: Sequence[Case]) -> dict[str, Interval]:
-    subsets = {
-        "all": list(cases),
-        "sochi": [case for case in cases if case.process.key == "sochi"],
-        "other": [case for case in cases if case.process.key != "sochi"],
-    }
-    return {name: _macro_of(subset) for name, subset in subsets.items() if subset}
 
 
 def _macro_by(cases: Sequence[Case], keys: Callable[[Case], Sequence[str]]) -> dict[str, Interval]:
@@ -246,7 +175,7 @@ def _macro_by_process(cases: Sequence[Case]) -> dict[str, Interval]:
 
 
 def _macro_of(cases: Sequence[Case]) -> Interval:
-    return bootstrap_macro_f1([case.origin for case in cases], *_ids(cases))
+    return bootstrap_macro_f1([case.record.origin for case in cases], *_ids(cases))
 
 
 def _length_of(text: str) -> str:
@@ -270,7 +199,7 @@ def _touch(left: Span, right: Span) -> bool:
     return left.start < right.end and right.start < left.end
 
 
-def _reliability(probabilities: NDArray[Any], y_true: NDArray[np.int64]) -> list[tuple[float, float, int]]:
+def _reliability(probabilities: NDArray[Any], y_true: Ids) -> list[tuple[float, float, int]]:
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == y_true
     bins = np.minimum((confidence * 10).astype(int), 9)
     return [

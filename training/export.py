@@ -24,7 +24,7 @@ from stance.transformer import FloatArray, HeadLayout, TransformerEngine, link_m
 from training.backbone import own_inputs
 from training.batches import IGNORE, RecordEncoder
 from training.corpus import Located, spread
-from training.evaluate import macro_f1
+from training.metrics import macro_f1
 from training.quantize import quantize, smooth
 
 log = logging.getLogger("train")

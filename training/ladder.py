@@ -24,10 +24,9 @@ from training.config import TrainingConfig
 from training.corpus import Located, corpus_digest
 from training.data import Data
 from training.distil import check_teacher
-from training.evaluate import Interval
 from training.finetune import finetune, make_dataset, sample_records
-from training.held_out import Ids, clear_actors, interval_over_seeds, macro_by_subset
 from training.jobs import run_jobs
+from training.metrics import Ids, Interval, clear_actors, interval_over_seeds, macro_by_subset
 from training.trainer import StanceTrainer
 
 log = logging.getLogger("train")

@@ -28,8 +28,8 @@ from stance.transformer import mention_weights
 from training.backbone import load_tokenizer, make_classifier, make_encoder, own_inputs
 from training.batches import IGNORE, Collator
 from training.config import TrainingConfig
-from training.held_out import interval_over_seeds
 from training.jobs import run_jobs
+from training.metrics import interval_over_seeds
 from training.trainer import HeadTrainer, make_arguments, takes_graphs
 
 log = logging.getLogger("train")

@@ -31,10 +31,10 @@ from training.calibrate import fit_calibration, held_out_logits
 from training.config import TrainingConfig, parse_config
 from training.data import Data, load_data
 from training.distil import check_teacher
-from training.evaluate import Interval, Scores, score
+from training.evaluate import Scores, score
 from training.export import MIN_INT8_AGREEMENT, Parity, export_model
 from training.finetune import finetune
-from training.held_out import Ids, interval_over_seeds, macro_by_subset
+from training.metrics import Ids, Interval, interval_over_seeds, macro_by_subset
 from training.schedules import Clock
 
 log = logging.getLogger("train")

@@ -13,7 +13,8 @@ from sklearn.metrics import ConfusionMatrixDisplay
 
 from stance.bundle import CARD
 from stance.schema import LABELS
-from training.evaluate import Interval, Scores
+from training.evaluate import Scores
+from training.metrics import Interval, format_subsets
 from training.selective import at_fifths
 from training.weights import PUBLISHED
 
@@ -100,8 +101,7 @@ def format_rows(rows: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
     """A Markdown table of macro-F1 by model and subset."""
     lines = ["| model | all | Sochi | other processes |", "| --- | --- | --- | --- |"]
     for name, subsets in rows.items():
-        cells = [str(Interval(**subsets[key])) if key in subsets else "" for key in ("all", "sochi", "other")]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+        lines.append(f"| {name} | " + " | ".join(format_subsets(subsets)) + " |")
     return "\n".join(lines)
 
 

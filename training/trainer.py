@@ -20,10 +20,10 @@ from training.backbone import own_inputs
 from training.batches import IGNORE, Collator
 from training.config import TrainingConfig
 from training.distil import Teacher, distil_loss
-from training.evaluate import macro_f1
 from training.graphs import GraphedPasses, keep_relative_positions
 from training.jobs import usable_cores
 from training.losses import link
+from training.metrics import macro_f1
 from training.schedules import StagedSampler
 
 #: Processes that make batches for a GPU; on a CPU the training itself needs every core.

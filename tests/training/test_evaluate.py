@@ -16,17 +16,13 @@ from training.corpus import LabelledActor, ProcessNames, Record, load_corpus
 from training.evaluate import (
     _LENGTH_NAMES,
     Case,
-    Interval,
     _evidence_f1,
     _length_of,
     _macro_by_process,
-    bootstrap_by_label,
-    bootstrap_macro_f1,
-    f1_by_label,
-    macro_f1,
     make_document,
     score,
 )
+from training.metrics import Interval, bootstrap_by_label, bootstrap_macro_f1, f1_by_label, macro_f1
 from training.pipeline import over_seeds
 from training.trainer import score_predictions
 

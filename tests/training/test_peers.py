@@ -14,7 +14,7 @@ from stance.schema import LABELS, Span
 from training.backbone import load_tokenizer, make_classifier
 from training.config import TrainingConfig
 from training.data import Data, load_data
-from training.held_out import clear_actors, label_ids, macro_by_subset
+from training.metrics import clear_actors, label_ids, macro_by_subset
 from training.peers.cases import CaseMaker, nearest_sentences
 from training.peers.comparison import PeerSettings, _pair_config, compare_peers
 from training.peers.fitted import Fitted, measure

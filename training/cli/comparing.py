@@ -84,12 +84,18 @@ def peers(
 
 
 def _print_peers(result: Mapping[str, Any]) -> None:
+    from training.metrics import format_subsets
+
     held_out, training = result["held_out"], result["training"]
     title = f"{result['on']}: {held_out['actors']} actors of {held_out['records']} records"
     table = Table("macro-F1 (95% interval)", "all", "Sochi", "other", "training, s", "a document, ms", title=title)
     for row in result["rows"]:
-        scores = [_format(row["macro_f1"].get(key)) for key in ("all", "sochi", "other")]
-        table.add_row(row["name"], *scores, f"{row['training_seconds']:,.1f}", f"{row['document_ms']:.1f}")
+        table.add_row(
+            row["name"],
+            *format_subsets(row["macro_f1"]),
+            f"{row['training_seconds']:,.1f}",
+            f"{row['document_ms']:.1f}",
+        )
     console.print(table)
     console.print(f"trained on {training['actors']} actors of {training['records']} records; {result['device']}")
     for row in result["rows"]:
@@ -231,10 +237,6 @@ def _print_newsmtsc(result: Mapping[str, Any], seeds: int) -> None:
 
 
 def _format_seeds(result: Mapping[str, Any], part: str) -> str:
-    return _format(result["macro_f1"][part]) or f"{100 * result['by_seed'][part][0]:.1f}"
+    from training.metrics import format_interval
 
-
-def _format(interval: Mapping[str, float] | None) -> str:
-    from training.evaluate import Interval
-
-    return str(Interval(**interval)) if interval else ""
+    return format_interval(result["macro_f1"][part]) or f"{100 * result['by_seed'][part][0]:.1f}"

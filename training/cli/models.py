@@ -171,7 +171,7 @@ def evaluate(
     if json_output:
         console.print_json(data=asdict(scores))
         return
-    _print_rows({str(bundle): {key: asdict(one) for key, one in scores.macro_f1.items()}}, split=on)
+    _print_rows({str(bundle): scores.macro_f1}, split=on)
     for key in ("accuracy", "evidence_f1", "ece", "coverage", "set_size", "found_recall", "found_precision", "pair_f1"):
         console.print(f"{key:16} {getattr(scores, key):.3f}")
     surest = at_fifths(scores.accuracy_by_coverage)
@@ -308,11 +308,9 @@ def choose(
 
 
 def _print_rows(rows: Mapping[str, Mapping[str, Any]], *, split: str = "test") -> None:
+    from training.metrics import format_subsets
+
     table = Table("macro-F1 (95% interval)", "all", "Sochi", "other", title=f"split {split}")
     for name, subsets in rows.items():
-        cells = [subsets.get(key) for key in ("all", "sochi", "other")]
-        table.add_row(
-            name,
-            *(f"{100 * c['value']:.1f} ({100 * c['low']:.1f} to {100 * c['high']:.1f})" if c else "" for c in cells),
-        )
+        table.add_row(name, *format_subsets(subsets))
     console.print(table)

@@ -11,7 +11,7 @@ from stance.schema import LABEL2ID
 from training.baseline import predict_yardsticks
 from training.calibrate import MIN_CASES
 from training.corpus import Located, ProcessNames
-from training.evaluate import macro_f1
+from training.metrics import SUBSETS, macro_f1, subset_masks
 
 #: Points of macro-F1 that a classifier of names may be above the majority label.
 MAX_GAP = 8.0
@@ -38,17 +38,16 @@ def measure_name_gaps(train: Sequence[Located], test: Sequence[Located], names: 
         return []
     clear = [(one.record, actor) for one in test for actor in one.record.actors if not actor.ambiguous]
     y_true = np.asarray([LABEL2ID[actor.label] for _, actor in clear])
-    sochi = np.asarray([names.resolve(record.process).key == "sochi" for record, _ in clear])
+    titles = dict(zip(SUBSETS, ("all", "Sochi", "other processes"), strict=True))
     predicted = predict_yardsticks(train, test)
     return [
         NameGap(
-            subset,
+            titles[subset],
             int(mask.sum()),
             macro_f1(y_true[mask], predicted["majority"][mask]),
             macro_f1(y_true[mask], predicted["name only"][mask]),
         )
-        for subset, mask in {"all": np.ones_like(sochi), "Sochi": sochi, "other processes": ~sochi}.items()
-        if mask.any()
+        for subset, mask in subset_masks([names.resolve(record.process).key for record, _ in clear]).items()
     ]
 
 

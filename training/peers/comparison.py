@@ -18,8 +18,9 @@ from training.baseline import fit_baseline, fit_majority, fit_name_only, predict
 from training.config import TrainingConfig
 from training.corpus import Located
 from training.data import Data
+from training.evaluate import predict_ids
 from training.finetune import sample_records
-from training.held_out import Ids, clear_actors, predict_ids
+from training.metrics import Ids, clear_actors
 from training.peers.cases import CaseMaker
 from training.peers.few_shot import fit_setfit, predict_setfit
 from training.peers.fitted import Fitted, measure, timed

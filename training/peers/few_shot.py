@@ -17,7 +17,7 @@ import torch
 from stance.errors import needs
 from training.config import TrainingConfig
 from training.corpus import Located
-from training.held_out import Ids
+from training.metrics import Ids
 from training.peers.cases import CaseMaker, TextCase
 from training.weights import backbone_path
 

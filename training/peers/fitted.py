@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from training.corpus import Located, ProcessNames
-from training.evaluate import Interval
-from training.held_out import Ids, macro_by_subset
+from training.metrics import Ids, Interval, macro_by_subset
 
 
 @dataclass(frozen=True, slots=True)

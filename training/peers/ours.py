@@ -16,8 +16,8 @@ from training.batches import RecordEncoder
 from training.config import TrainingConfig
 from training.corpus import Located, spread
 from training.data import Data
+from training.evaluate import predict_ids
 from training.export import SMOOTHING_RECORDS, export_model
-from training.held_out import predict_ids
 from training.peers.fitted import Fitted
 from training.pipeline import Trained, finetune_step
 

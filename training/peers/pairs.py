@@ -17,7 +17,7 @@ from stance.schema import LABELS
 from training.backbone import load_tokenizer, make_classifier
 from training.config import TrainingConfig
 from training.corpus import Located
-from training.held_out import Ids
+from training.metrics import Ids
 from training.peers.cases import CaseMaker, TextCase
 from training.trainer import make_arguments
 
