@@ -11,7 +11,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from stance.actors import Lexicon, find_given
+from stance.actors import Lexicon
 from stance.baseline import describe
 from stance.schema import LABEL2ID
 from stance.text import find_sentences
@@ -22,10 +22,10 @@ def fit_baseline(train: Sequence[Located], lexicon: Lexicon, *, seed: int = 13) 
     """Fit TF-IDF (words and pairs of words) of the masked surroundings, and a logistic regression."""
     texts, labels = [], []
     for one in train:
-        mentioned = find_given(one.record.text, one.record.requested(), lexicon)
+        mentioned = one.record.mentioned(lexicon)
         sentences = find_sentences(one.record.text)
-        for place, (actor, found) in enumerate(zip(one.record.actors, mentioned, strict=True)):
-            others = [span for number, other in enumerate(mentioned) if number != place for span in other.mentions]
+        for place, (actor, found) in enumerate(mentioned):
+            others = [span for number, (_, other) in enumerate(mentioned) if number != place for span in other.mentions]
             if found.mentions and not actor.ambiguous:
                 texts.append(describe(one.record.text, found.mentions, others, sentences))
                 labels.append(actor.label)
@@ -64,5 +64,5 @@ def predict_by_name(estimator: DummyClassifier | Pipeline, test: Sequence[Locate
 
 
 def _names(located: Sequence[Located]) -> tuple[list[str], list[str]]:
-    clear = [actor for one in located for actor in one.record.actors if not actor.ambiguous]
+    clear = [actor for one in located for actor in one.record.clear]
     return [actor.actor for actor in clear], [actor.label for actor in clear]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from stance.actors import Lexicon, find_given
+from stance.actors import Lexicon
 from stance.encoding import Encoder
 from stance.schema import LABEL2ID, Process
 from stance.transformer import mention_weights
@@ -93,11 +93,12 @@ class RecordEncoder:
         }
 
     def _passage(self, record: Record) -> tuple[Passage, list[int]]:
-        mentioned = find_given(record.text, record.requested(), self._lexicon)
+        mentioned = record.mentioned(self._lexicon)
         evidence = tuple(find_strings(record.text, one.evidence) for one in record.actors)
-        labels = [IGNORE if one.ambiguous else LABEL2ID[one.label] for one in record.actors]
-        labels = [label if found.mentions else IGNORE for label, found in zip(labels, mentioned, strict=True)]
-        return Passage(record.text, tuple(one.mentions for one in mentioned), evidence), labels
+        labels = [
+            LABEL2ID[actor.label] if found.mentions and not actor.ambiguous else IGNORE for actor, found in mentioned
+        ]
+        return Passage(record.text, tuple(found.mentions for _, found in mentioned), evidence), labels
 
     def _written_process(self, record: Record, rng: random.Random) -> Process:
         known = self._names.resolve(record.process)

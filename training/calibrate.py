@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from sklearn.metrics import log_loss
 
-from stance.actors import Lexicon, find_given
+from stance.actors import Lexicon
 from stance.calibration import Calibration
 from stance.classify import Engine
 from stance.schema import LABEL2ID, LABELS
@@ -29,9 +29,9 @@ def held_out_logits(
     y_true: list[int] = []
     for one in located:
         reading = engine.read(one.record.text, names.resolve(one.record.process))
-        mentioned = find_given(one.record.text, one.record.requested(), lexicon)
-        rows, _ = reading.judge(mentioned, find_sentences(one.record.text))
-        for row, found, actor in zip(rows, mentioned, one.record.actors, strict=True):
+        mentioned = one.record.mentioned(lexicon)
+        rows, _ = reading.judge([found for _, found in mentioned], find_sentences(one.record.text))
+        for row, (actor, found) in zip(rows, mentioned, strict=True):
             if found.mentions and not actor.ambiguous:
                 logits.append(row)
                 y_true.append(LABEL2ID[actor.label])

@@ -21,8 +21,9 @@ from pydantic import (
     field_validator,
 )
 
+from stance.actors import Lexicon, find_given
 from stance.errors import CorpusError
-from stance.schema import MAX_ACTORS, MAX_TEXT_LENGTH, Actor, Label, Process
+from stance.schema import MAX_ACTORS, MAX_TEXT_LENGTH, Actor, Label, Mentioned, Process
 from stance.text import join_lines
 
 DATA = Path(__file__).resolve().parent.parent / "data"
@@ -145,6 +146,15 @@ class Record(_Strict):
     def origin(self) -> str:
         """What a bootstrap draws as one: the event that a gold record retells, else the passage."""
         return self.event or self.passage
+
+    @property
+    def clear(self) -> tuple[LabelledActor, ...]:
+        """The actors whose label is not ambiguous, in order."""
+        return tuple(one for one in self.actors if not one.ambiguous)
+
+    def mentioned(self, lexicon: Lexicon) -> list[tuple[LabelledActor, Mentioned]]:
+        """Every actor, in order, with its mentions as they are found where one asks for just these actors."""
+        return list(zip(self.actors, find_given(self.text, self.requested(), lexicon), strict=True))
 
     def requested(self) -> tuple[Actor, ...]:
         """The record's actors as one would ask the service for them."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from stance.actors import Lexicon, find_given
+from stance.actors import Lexicon
 from stance.bundle import parse_actors, parse_processes
 from stance.errors import CorpusError
 from stance.schema import Process
@@ -166,7 +166,7 @@ def require_enough(data: Data) -> None:
     """
     faults = []
     for split, ones in data.splits.items():
-        clear = sum(not actor.ambiguous for one in ones for actor in one.record.actors)
+        clear = sum(len(one.record.clear) for one in ones)
         if clear < MIN_CASES:
             faults.append(f"split {split!r}: {clear} clear labels; at least {MIN_CASES} are needed; add records to it")
     lexicon = data.lexicon
@@ -181,5 +181,4 @@ def require_enough(data: Data) -> None:
 
 
 def _count_named(record: Record, lexicon: Lexicon) -> int:
-    mentioned = find_given(record.text, record.requested(), lexicon)
-    return sum(bool(one.mentions) and not actor.ambiguous for actor, one in zip(record.actors, mentioned, strict=True))
+    return sum(bool(found.mentions) and not actor.ambiguous for actor, found in record.mentioned(lexicon))

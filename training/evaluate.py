@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
-from stance.actors import find_given
 from stance.bundle import Bundle
 from stance.classify import classify_document
 from stance.schema import LABEL2ID, LABELS, Actor, ActorStance, Classification, Document, Mentioned, Process, Span
@@ -214,7 +213,7 @@ def _score_finding(bundle: Bundle, located: Sequence[Located], names: ProcessNam
     found = wanted = given = pairs = gold_pairs = given_pairs = 0
     for one in located:
         # A record's lines are joined already, so that its own text has the places of what is read.
-        mentioned = find_given(one.record.text, one.record.requested(), bundle.lexicon)
+        mentioned = [found for _, found in one.record.mentioned(bundle.lexicon)]
         free = classify_document(bundle, replace(make_document(one.record, names), actors=None))
         matches = _match(mentioned, free)
         clear = [not gold.ambiguous for gold in one.record.actors]

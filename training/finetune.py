@@ -49,7 +49,7 @@ def make_dataset(located: Sequence[Located], names: ProcessNames) -> Dataset:
 
 def label_shares(located: Sequence[Located]) -> list[float]:
     """The share of each of :data:`LABELS` among the clear labels."""
-    counts = Counter(actor.label for one in located for actor in one.record.actors if not actor.ambiguous)
+    counts = Counter(actor.label for one in located for actor in one.record.clear)
     return [counts[label] / max(1, counts.total()) for label in LABELS]
 
 

@@ -104,7 +104,7 @@ def bootstrap_by_subset(keys: Sequence[str], groups: Sequence[str], y_true: Ids,
 
 def clear_actors(located: Sequence[Located]) -> list[tuple[Record, LabelledActor]]:
     """Every actor whose label is not ambiguous, in order: what predictions are compared on."""
-    return [(one.record, actor) for one in located for actor in one.record.actors if not actor.ambiguous]
+    return [(one.record, actor) for one in located for actor in one.record.clear]
 
 
 def label_ids(located: Sequence[Located]) -> Ids:

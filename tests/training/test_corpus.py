@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from stance.actors import Lexicon
 from stance.errors import CorpusError
 from stance.schema import Process
 from stance.text import join_lines
@@ -29,6 +30,16 @@ def test_a_sound_record_is_read(write_records: Write) -> None:
     (one,) = load_corpus([write_records({})])
     assert one.record.text_register == "wire"
     assert [actor.label for actor in one.record.actors] == ["support", "boycott"]
+
+
+def test_actors_are_told_with_their_mentions_and_clear_ones_apart(write_records: Write) -> None:
+    actors = [actor(), {**actor(ambiguous=True), "actor": "Delta Council", "mentions": ["Delta Council"]}]
+    (one,) = load_corpus([write_records({"actors": actors})])
+    mentioned = one.record.mentioned(Lexicon([]))
+    words = [[one.record.text[span.start : span.end] for span in found.mentions] for _, found in mentioned]
+    assert [one.actor for one, _ in mentioned] == ["Turkey", "Delta Council"]
+    assert words == [["Turkey"], ["Delta Council"]]
+    assert [one.actor for one in one.record.clear] == ["Turkey"]
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def test_parts_are_those_that_have_cases_enough(tiny_bundle: Path, small_corpus:
     lengths = ("below 100 words", "100 to 349 words", "350 words and more")
     counts: Counter[str] = Counter()
     for one in located:
-        clear = sum(not actor.ambiguous for actor in one.record.actors)
+        clear = len(one.record.clear)
         words = len(one.record.text.split())
         length = "below 100 words" if words < 100 else "100 to 349 words" if words < 350 else "350 words and more"
         for part in (one.record.text_register, names.resolve(one.record.process).name, length, *one.record.tags):

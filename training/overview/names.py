@@ -36,7 +36,7 @@ def measure_name_gaps(train: Sequence[Located], test: Sequence[Located], names: 
     """The gap over all clear actors of ``test``, on Sochi and on other processes; none where there are too few."""
     if min(_clear(train), _clear(test)) < MIN_CASES or _labels(train) < 2:
         return []
-    clear = [(one.record, actor) for one in test for actor in one.record.actors if not actor.ambiguous]
+    clear = [(one.record, actor) for one in test for actor in one.record.clear]
     y_true = np.asarray([LABEL2ID[actor.label] for _, actor in clear])
     titles = dict(zip(SUBSETS, ("all", "Sochi", "other processes"), strict=True))
     predicted = predict_yardsticks(train, test)
@@ -52,8 +52,8 @@ def measure_name_gaps(train: Sequence[Located], test: Sequence[Located], names: 
 
 
 def _clear(located: Sequence[Located]) -> int:
-    return sum(not actor.ambiguous for one in located for actor in one.record.actors)
+    return sum(len(one.record.clear) for one in located)
 
 
 def _labels(located: Sequence[Located]) -> int:
-    return len({actor.label for one in located for actor in one.record.actors if not actor.ambiguous})
+    return len({actor.label for one in located for actor in one.record.clear})

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerFast
 
-from stance.actors import Lexicon, find_given
+from stance.actors import Lexicon
 from stance.schema import LABEL2ID, Span
 from stance.text import find_sentences
 from training.corpus import Located, ProcessNames, Record
@@ -43,9 +43,8 @@ class CaseMaker:
         sentences = find_sentences(record.text)
         pieces = [record.text[one.start : one.end] for one in sentences]
         process = self._names.resolve(record.process).name_in(record.text)
-        mentioned = find_given(record.text, record.requested(), self._lexicon)
         sizes = self._sizes(pieces)
-        for actor, found in zip(record.actors, mentioned, strict=True):
+        for actor, found in record.mentioned(self._lexicon):
             if not actor.ambiguous:
                 question = f"{actor.actor} / {process}"
                 room = self._width - self._sizes([question])[0]
