@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,28 @@ from stance.schema import LABELS
 from stance.transformer import TAGS
 from training.config import TrainingConfig
 from training.distances import narrow_distances
-from training.weights import backbone_path
+from training.weights import PUBLISHED, backbone_path
+
+
+@contextmanager
+def _telling(backbone: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:  # what transformers raises where there is no such model
+        reason = str(error).partition("\n")[0].rstrip(".")
+        raise StanceError(
+            f"backbone {backbone!r}: cannot be loaded: {reason}; give {', '.join(PUBLISHED)}, a hub name or a folder"
+        ) from error
 
 
 def load_tokenizer(backbone: str) -> PreTrainedTokenizerFast:
-    """The backbone's fast tokenizer."""
-    tokenizer = AutoTokenizer.from_pretrained(backbone_path(backbone))
+    """The backbone's fast tokenizer.
+
+    Raises:
+        StanceError: if there is no such backbone, or it has no fast tokenizer.
+    """
+    with _telling(backbone):
+        tokenizer = AutoTokenizer.from_pretrained(backbone_path(backbone))
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise StanceError(f"backbone {backbone!r} has no fast tokenizer; offsets need one")
     return tokenizer
@@ -57,7 +74,8 @@ def require_vocabulary(model: PreTrainedModel, backbone: str) -> None:
     Raises:
         StanceError: with the remedy.
     """
-    expected = AutoConfig.from_pretrained(backbone_path(backbone)).vocab_size
+    with _telling(backbone):
+        expected = AutoConfig.from_pretrained(backbone_path(backbone)).vocab_size
     if model.config.vocab_size != expected:
         raise StanceError(
             f"the model knows {model.config.vocab_size} word pieces, its backbone {backbone!r} has {expected} now; "
@@ -92,22 +110,27 @@ def make_classifier(
     It is in fp32 whatever the checkpoint's precision: small steps of AdamW are lost in 16 bits.
     Attention is trained without dropout: drawing its masks costs a third of a step on a CPU. It is eager there: the
     fused kernel is slower in the backward pass.
+
+    Raises:
+        StanceError: if there is no such backbone.
     """
     set_seed(config.seed)
     path = backbone_path(config.backbone)
-    shape = AutoConfig.from_pretrained(
-        path,
-        num_labels=len(names),
-        id2label=dict(enumerate(names)),
-        label2id={name: index for index, name in enumerate(names)},
-        attention_probs_dropout_prob=0.0,
-        hidden_dropout_prob=config.hidden_dropout,
-    )
+    with _telling(config.backbone):
+        shape = AutoConfig.from_pretrained(
+            path,
+            num_labels=len(names),
+            id2label=dict(enumerate(names)),
+            label2id={name: index for index, name in enumerate(names)},
+            attention_probs_dropout_prob=0.0,
+            hidden_dropout_prob=config.hidden_dropout,
+        )
     if config.layers:
         shape.num_hidden_layers = min(config.layers, shape.num_hidden_layers)
     shape.classifier_dropout = config.dropout  # not every kind of backbone takes it as an argument
     attention = {} if torch.cuda.is_available() else {"attn_implementation": "eager"}
-    model: PreTrainedModel = kind.from_pretrained(path, config=shape, dtype=torch.float32, **attention)
+    with _telling(config.backbone):
+        model: PreTrainedModel = kind.from_pretrained(path, config=shape, dtype=torch.float32, **attention)
     if isinstance(before_head := getattr(model, "dropout", None), torch.nn.Dropout):
         before_head.p = config.dropout  # DeBERTa's head takes the rate of the backbone
     return narrow_distances(model)

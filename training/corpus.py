@@ -214,10 +214,12 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     Only a line feed ends a line: a string in JSON may hold other line breaks.
 
     Raises:
-        CorpusError: if it is not UTF-8.
+        CorpusError: if it cannot be read or is not UTF-8.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise CorpusError([f"{path}: cannot be read: {error.strerror}"]) from error
     except UnicodeDecodeError as error:
         told = f"{path}: is no text in UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8"
         raise CorpusError([told]) from error

@@ -70,7 +70,7 @@ class Teacher:
         try:
             model = load_trained(run / "model")
             tokenizer = load_tokenizer(config.backbone)
-        except OSError as error:
+        except (OSError, StanceError) as error:
             raise StanceError(f"--teacher {run}: cannot be loaded: {error}") from error
         require_vocabulary(model, config.backbone)
         room = getattr(model.config, "max_position_embeddings", max_length)

@@ -187,5 +187,6 @@ def _check(parity: Parity, min_agreement: float) -> None:
     if parity.int8_agreement < min_agreement:
         raise ParityError(
             f"int8 gives {parity.int8_agreement:.1%} of {parity.cases} actors the label of fp32; "
-            f"at least {min_agreement:.1%} is asked; nothing was written"
+            f"at least {min_agreement:.1%} is asked; nothing was written; train longer or with another --seed, or "
+            "with another --backbone, whose weights may bear int8 better"
         )

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from stance.errors import CorpusError
 from training.corpus import LabelledActor, Located, Record, Register, check_records, label_faults
+from training.files import written_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,5 @@ def save_records(path: Path, records: Sequence[Record]) -> None:
         json.dumps(one.model_dump(by_alias=True, exclude_defaults=True, mode="json"), ensure_ascii=False)
         for one in records
     ]
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    temporary.replace(path)
+    with written_whole(path) as temporary:
+        temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

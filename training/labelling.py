@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stance.errors import CorpusError
 from training.corpus import Record, Register
+from training.files import written_whole
 from training.judged import Suggestion
 from training.labelled import save_records, to_records
 from training.labelstudio import CONFIG, read_export, to_tasks
@@ -48,10 +49,14 @@ def save_suggestions(
     longest = MAX_CELL if kind == _TABLE else None
     chosen = suggest(results, texts, count=count, column=column, labelled=labelled, max_length=longest)
     if kind == _LABEL_STUDIO:
-        out.write_text(json.dumps(to_tasks(chosen), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-        files[1].write_text(CONFIG, encoding="utf-8")
+        with written_whole(files[1]) as temporary:
+            temporary.write_text(CONFIG, encoding="utf-8")
+        with written_whole(out) as temporary:
+            tasks = json.dumps(to_tasks(chosen), ensure_ascii=False, indent=1)
+            temporary.write_text(f"{tasks}\n", encoding="utf-8")
     else:
-        out.write_text(to_csv(chosen), encoding="utf-8-sig", newline="")  # without the mark Excel takes it for Latin-1
+        with written_whole(out) as temporary:  # without the mark Excel takes it for Latin-1
+            temporary.write_text(to_csv(chosen), encoding="utf-8-sig", newline="")
     return chosen, files
 
 

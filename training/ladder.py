@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -18,12 +17,12 @@ from typing import Any
 import numpy as np
 
 import stance
-from stance.bundle import save_json
 from stance.errors import StanceError
 from training.config import TrainingConfig
 from training.corpus import Located, corpus_digest
 from training.data import Data
 from training.distil import check_teacher
+from training.files import save_json_whole
 from training.finetune import finetune, make_dataset, sample_records
 from training.jobs import run_jobs
 from training.metrics import Ids, Interval, clear_actors, interval_over_seeds, macro_by_subset
@@ -113,7 +112,7 @@ def measure_ladder(
         log.info("%s, seed %d: done", row, seed)
         ladder["runs"].append({"row": row, "changes": dict(changes), "seed": seed, "jobs": jobs, **measured})
         ladder["runs"].sort(key=lambda one: (_place(one["row"], list(rows)), one["seed"]))
-        _save(folder, ladder)
+        save_json_whole(folder / LADDER, ladder)
     return ladder
 
 
@@ -199,9 +198,3 @@ def _load(folder: Path, stamp: dict[str, Any]) -> dict[str, Any]:
     if {key: ladder.get(key) for key in stamp} != stamp:
         raise StanceError(f"{path}: made with other settings or data; give another --name, or delete the file")
     return ladder
-
-
-def _save(folder: Path, ladder: Mapping[str, Any]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    save_json(folder / f".{LADDER}", ladder)
-    os.replace(folder / f".{LADDER}", folder / LADDER)

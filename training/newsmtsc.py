@@ -28,6 +28,7 @@ from stance.transformer import mention_weights
 from training.backbone import load_tokenizer, make_classifier, make_encoder, own_inputs
 from training.batches import IGNORE, Collator
 from training.config import TrainingConfig
+from training.corpus import read_lines
 from training.jobs import run_jobs
 from training.metrics import interval_over_seeds
 from training.trainer import HeadTrainer, make_arguments, takes_graphs
@@ -73,7 +74,7 @@ def load_sentences(path: Path) -> list[Sentence]:
     """Read and check one file.
 
     Raises:
-        CorpusError: with a ``file:line`` for each fault, or if there is no such file.
+        CorpusError: with a ``file:line`` for each fault, or if there is no such file or it is no text in UTF-8.
     """
     if not path.is_file():
         raise CorpusError(
@@ -81,12 +82,11 @@ def load_sentences(path: Path) -> list[Sentence]:
         )
     sentences: list[Sentence] = []
     faults: list[str] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
-        if line.strip():
-            try:
-                sentences.append(_parse(line))
-            except (ValueError, KeyError, TypeError) as error:
-                faults.append(f"{path}:{number}: {type(error).__name__}: {error}; expected a line of NewsMTSC")
+    for number, line in read_lines(path):
+        try:
+            sentences.append(_parse(line))
+        except (ValueError, KeyError, TypeError) as error:
+            faults.append(f"{path}:{number}: {type(error).__name__}: {error}; expected a line of NewsMTSC")
     if faults or not sentences:
         raise CorpusError(faults or [f"{path}: holds no sentence"])
     return sentences

@@ -265,7 +265,8 @@ def run(
         resume, overwrite: as :func:`finetune_step` has them, for each seed.
 
     Raises:
-        StanceError: before anything is done, if one of these folders holds a run that may not be touched.
+        StanceError: before anything is done, if one of these folders holds a run that may not be touched, or the
+            backbone cannot be loaded.
     """
     configs = {
         runs / folder.name / f"seed-{seed}": replace(config, seed=seed)
@@ -273,6 +274,7 @@ def run(
     }
     for place, own in configs.items():
         _check_folder(data, own, place, resume=resume, overwrite=overwrite)
+    load_tokenizer(config.backbone)  # before the baseline is fitted
     log.info("baseline")
     yardsticks = baseline_step(data).rows
     results: list[tuple[Trained, Exported]] = []

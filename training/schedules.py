@@ -17,6 +17,8 @@ from transformers import TrainerCallback, TrainerControl, TrainerState
 from transformers.trainer_pt_utils import get_length_grouped_indices
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
+from training.files import written_whole
+
 
 class WeightAverage(TrainerCallback):
     """Leaves the mean of the weights over the last steps instead of the last weights.
@@ -46,9 +48,8 @@ class WeightAverage(TrainerCallback):
     def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Keep the mean with the checkpoint."""
         if self._mean is not None:
-            temporary = (file := self._file(args, state)).with_suffix(".tmp")
-            save_file(self._mean.state_dict(), temporary)
-            temporary.replace(file)
+            with written_whole(self._file(args, state)) as temporary:
+                save_file(self._mean.state_dict(), temporary)
 
     def on_train_begin(self, args: Any, state: TrainerState, control: TrainerControl, *, model: Any, **_: Any) -> None:
         """Take up the mean of the checkpoint that is gone on from."""
@@ -94,9 +95,8 @@ class Clock(TrainerCallback):
 
     def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Keep the seconds with the checkpoint."""
-        temporary = (file := self._file(args, state)).with_suffix(".tmp")
-        temporary.write_text(json.dumps(time.monotonic() - self._started))
-        temporary.replace(file)
+        with written_whole(self._file(args, state)) as temporary:
+            temporary.write_text(json.dumps(time.monotonic() - self._started))
 
     def _file(self, args: Any, state: TrainerState) -> Path:
         return Path(args.output_dir) / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}" / self._FILE

@@ -18,6 +18,7 @@ from sklearn.pipeline import make_pipeline
 
 from stance.errors import CorpusError
 from training.corpus import SPLITS, Located, Split
+from training.files import written_whole
 
 #: Texts whose word-trigram vectors have a cosine above this are near-duplicates.
 NEAR_DUPLICATE = 0.5
@@ -107,9 +108,8 @@ def write_splits(located: Sequence[Located], splits: Mapping[str, Split]) -> int
                 row = json.loads(lines[one.line - 1])
                 lines[one.line - 1] = json.dumps({**row, "split": splits[one.record.passage]}, ensure_ascii=False)
                 changed += 1
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text("\n".join(lines).rstrip("\n") + "\n", encoding="utf-8")
-        temporary.replace(path)
+        with written_whole(path) as temporary:
+            temporary.write_text("\n".join(lines).rstrip("\n") + "\n", encoding="utf-8")
     return changed
 
 

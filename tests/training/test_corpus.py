@@ -102,6 +102,12 @@ def test_a_file_that_is_not_utf_8_is_told(tmp_path: Path) -> None:
         load_corpus([path])
 
 
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / "odd.jsonl").mkdir()
+    with pytest.raises(CorpusError, match=r"odd\.jsonl: cannot be read: Is a directory"):
+        load_corpus([tmp_path])
+
+
 def test_twins_share_text_and_split(write_records: Write) -> None:
     both = faults(
         write_records(

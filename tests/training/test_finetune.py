@@ -113,7 +113,7 @@ def test_an_export_that_does_not_agree_is_refused(
     assert parity.fp32_agreement == 1
     assert parity.fp32_difference < 1e-3
     assert len(int8) < len(fp32)
-    with pytest.raises(ParityError, match="nothing was written"):
+    with pytest.raises(ParityError, match="nothing was written; train longer"):
         export_model(model, encoder, HeadLayout(8), encode, located, min_agreement=1.01)
 
 

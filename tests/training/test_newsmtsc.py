@@ -63,6 +63,9 @@ def test_faults_are_told_by_line(tmp_path: Path) -> None:
     assert "polarity 5.0 is none; allowed are 2.0, 4.0, 6.0" in told.value.faults[0]
     with pytest.raises(CorpusError, match="does not exist; give the folder of NewsMTSC"):
         load_sentences(tmp_path / "none.jsonl")
+    (tmp_path / "latin.jsonl").write_bytes("\u00e9".encode("latin-1"))
+    with pytest.raises(CorpusError, match=r"latin\.jsonl: is no text in UTF-8"):
+        load_sentences(tmp_path / "latin.jsonl")
 
 
 def test_a_target_is_the_mean_of_its_mention(folder: Path, tiny_backbone: Path) -> None:

@@ -211,7 +211,7 @@ def newsmtsc(
     Example: train benchmark newsmtsc --data benchmarks/newsmtsc --seeds 3
     """
     prepare()
-    from stance.bundle import save_json
+    from training.files import save_json_whole
     from training.newsmtsc import benchmark_config, run_newsmtsc
 
     config = benchmark_config(
@@ -220,8 +220,7 @@ def newsmtsc(
     with told():
         result = run_newsmtsc(data, config, seeds=seeds, jobs=jobs)
     path = runs / name / "newsmtsc.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_json(path, result)
+    save_json_whole(path, result)
     _print_newsmtsc(result, seeds)
     console.print(f"wrote {path}", soft_wrap=True)
 

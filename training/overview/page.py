@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from stance.schema import LABELS
 from training.corpus import Record, Register, Tag
+from training.files import written_whole
 from training.overview.figures import OTHERS, Overview, is_whole
 from training.overview.plots import draw_plots
 from training.overview.tables import make_tables
@@ -24,10 +25,8 @@ _OPTIONAL = ("ambiguous", "label2", "readings")
 
 def save_page(path: Path, measured: Overview) -> None:
     """Write the page; its folder is made if need be, and what was there is replaced whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(render_page(measured), encoding="utf-8")
-    temporary.replace(path)
+    with written_whole(path) as temporary:
+        temporary.write_text(render_page(measured), encoding="utf-8")
 
 
 def render_page(measured: Overview) -> str:

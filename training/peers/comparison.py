@@ -12,13 +12,14 @@ from typing import Any
 import torch
 
 from stance.baseline import BaselineEngine
-from stance.bundle import Bundle, save_json
+from stance.bundle import Bundle
 from training.backbone import load_tokenizer
 from training.baseline import fit_baseline, fit_majority, fit_name_only, predict_by_name
 from training.config import TrainingConfig
 from training.corpus import Located
 from training.data import Data
 from training.evaluate import predict_ids
+from training.files import save_json_whole
 from training.finetune import sample_records
 from training.metrics import Ids, clear_actors
 from training.peers.cases import CaseMaker
@@ -73,11 +74,13 @@ def compare_peers(
         What ``peers.json`` holds.
 
     Raises:
-        StanceError: if a fine-tuning with other settings or data lies in ``runs``.
+        StanceError: if a fine-tuning with other settings or data lies in ``runs``, or the backbone cannot be loaded.
         ExtraMissing: without the package ``setfit``.
     """
     config = settings.ours
-    check_resumable(data, config, runs / f"seed-{config.seed}")  # before hours are spent on the other peers
+    # Before hours are spent on the other peers.
+    check_resumable(data, config, runs / f"seed-{config.seed}")
+    load_tokenizer(config.backbone)
     train = sample_records(data.splits["train"], config)
     result: dict[str, Any] = {
         "on": on,
@@ -87,11 +90,10 @@ def compare_peers(
         "settings": asdict(settings),
         "rows": [],
     }
-    runs.mkdir(parents=True, exist_ok=True)
     for fitted in _fit_all(data, train, settings, runs, progress=progress):
         log.info("measuring %s", fitted.name)
         result["rows"].append(asdict(measure(fitted, held_out, data.names)))
-        save_json(runs / PEERS, result)
+        save_json_whole(runs / PEERS, result)
     return result
 
 
