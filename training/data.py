@@ -135,21 +135,31 @@ def load_names() -> ProcessNames:
 def _dev_records(paths: Sequence[Path]) -> list[Located]:
     if not paths:
         return []
-    return load_held_out(paths, "dev", purpose="calibrate")
+    return load_held_out(paths, "dev", purpose="calibrate", option="--calibration")
 
 
-def load_held_out(paths: Sequence[Path], split: Split, *, purpose: str = "measure") -> list[Located]:
+def load_held_out(
+    paths: Sequence[Path], split: Split, *, purpose: str = "measure", option: str = "--data"
+) -> list[Located]:
     """The records of one split in some files.
+
+    Args:
+        option: by which the files were named.
 
     Raises:
         CorpusError: if there are none to ``purpose`` on.
     """
-    located = [one for one in load_corpus(paths) if one.record.split == split]
-    if not located:
-        raise CorpusError(
-            [f"{', '.join(map(str, paths))}: no record of split {split!r} to {purpose} on; name files that have some"]
+    located = load_corpus(paths)
+    wanted = [one for one in located if one.record.split == split]
+    if not wanted:
+        told = (
+            f"{', '.join(map(str, paths))}: no record of split {split!r} to {purpose} on; "
+            f"name files that have some by {option}"
         )
-    return located
+        if any(one.record.split is None for one in located):
+            told += "; `train split --data FILE` gives a split to records without"
+        raise CorpusError([told])
+    return wanted
 
 
 def thin(data: Data, records: int) -> Data:

@@ -88,6 +88,11 @@ def test_evaluate_names_the_splits(tiny_bundle: Path) -> None:
     assert "allowed are train, dev, test" in train("evaluate", tiny_bundle, "--on", "gold", code=2)
 
 
+def test_evaluate_wants_files_with_the_split(tiny_bundle: Path, write_records: Callable[..., Path]) -> None:
+    told = train("evaluate", tiny_bundle, "--data", write_records({"split": None}), code=1)
+    assert "no record of split 'test' to measure on; name files that have some by --data; `train split" in told
+
+
 def test_a_preset_is_changed_by_what_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     default, small = replace(PRESETS["default"], layers=8), PRESETS["small"]
     monkeypatch.setitem(PRESETS, "default", default)

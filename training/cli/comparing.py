@@ -77,7 +77,7 @@ def peers(
     with told():
         loaded = load_data(data)
         require_enough(loaded)
-        held_out = loaded.splits["test"] if on == "test" else load_held_out(gold, "dev")
+        held_out = loaded.splits["test"] if on == "test" else load_held_out(gold, "dev", option="--gold")
         result = compare_peers(loaded, held_out, settings, runs=runs / name, on=on)
     _print_peers(result)
     console.print(f"wrote {runs / name / 'peers.json'}", soft_wrap=True)
@@ -181,7 +181,7 @@ def _climb(
     from training.ladder import LADDER, measure_ladder, summarise_ladder
 
     require_enough(data)
-    held_out = {"gold dev": load_held_out(gold, "dev"), "corpus dev": data.splits["dev"]}
+    held_out = {"gold dev": load_held_out(gold, "dev", option="--gold"), "corpus dev": data.splits["dev"]}
     result = measure_ladder(data, held_out, config, rows=rows, seeds=seeds, jobs=jobs, folder=folder)
     columns = ("", "records", "actors", "seeds", *held_out, "training, s")
     table = Table(*columns, title="macro-F1 (95% interval)")

@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from stance.errors import CorpusError
 from training.cli.shell import CalibrationOption, DataOption, ExtraOption, ProcessOption, console, prepare, told
 from training.config import PRESETS, TrainingConfig, quick
 from training.corpus import BEHAVIOUR, CORPUS, GOLD, SPLITS, ProcessNames
@@ -156,18 +155,16 @@ def evaluate(
     """
     prepare()
     from stance.bundle import load_bundle
-    from training.data import load_data
+    from training.data import load_held_out
     from training.evaluate import score
     from training.selective import at_fifths
 
     if on not in SPLITS:
         raise typer.BadParameter(f"{on!r} is no split; allowed are {', '.join(SPLITS)}", param_hint="--on")
     with told():
-        loaded = load_data(data)
-        if not loaded.splits[on]:
-            raise CorpusError([f"split {on!r} has no records in {', '.join(map(str, data))}"])
+        located = load_held_out(data, on)
         made = load_bundle(bundle)
-        scores = score(made, loaded.splits[on], names=ProcessNames(made.processes.values()), by_name=by_name)
+        scores = score(made, located, names=ProcessNames(made.processes.values()), by_name=by_name)
     if json_output:
         console.print_json(data=asdict(scores))
         return
