@@ -28,6 +28,7 @@ lint: .venv/all.done
 
 docs: .venv/all.done
 	$(BIN)/typer serving.cli utils docs --name stance --output docs/cli.md
+	$(BIN)/typer training.cli utils docs --name train --output docs/train.md
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from training.ladder import Changes
 
 _DEFAULT = TrainingConfig()
-GoldOption = Annotated[list[Path], typer.Option("--gold", help="Files of gold records, or folders of them.")]
+GoldOption = Annotated[
+    list[Path], typer.Option("--gold", help="Files of gold records, or folders of them.", show_default="data/gold")
+]
 SeedsOption = Annotated[int, typer.Option(min=1, help="Train this many seeds and tell their mean and interval.")]
 JobsOption = Annotated[
     int, typer.Option(min=1, help="Train so many at a time; for a GPU, which one alone leaves idle.")

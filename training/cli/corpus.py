@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from training.cli.shell import DataOption, ExtraOption, ProcessOption, console, errors, prepare, told
+from training.cli.shell import DataOption, ExtraOption, GoldDataOption, ProcessOption, console, errors, prepare, told
 from training.corpus import CORPUS, GOLD, SPLITS, corpus_files, load_corpus
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def split(data: DataOption = [CORPUS]) -> None:
     console.print(f"{changed} record(s) were given a split")
 
 
-def agreement(data: DataOption = [GOLD]) -> None:
+def agreement(data: GoldDataOption = [GOLD]) -> None:
     """Tell how far the blind readers of gold labels agree: raw, and Cohen's kappa by label.
 
     Example: train agreement --data data/gold
@@ -73,7 +73,9 @@ def agreement(data: DataOption = [GOLD]) -> None:
 
 def overview(
     data: DataOption = [CORPUS],
-    gold: Annotated[list[Path], typer.Option(help="Files of gold records, or folders of them.")] = [GOLD],
+    gold: Annotated[
+        list[Path], typer.Option(help="Files of gold records, or folders of them.", show_default="data/gold")
+    ] = [GOLD],
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a page with plots and a browser of the records, too.")
     ] = None,

@@ -185,9 +185,10 @@ def evaluate(
 
 def behaviour(
     bundle: Annotated[Path, typer.Argument(help="Folder of the bundle.")] = Path("models/default"),
-    data: Annotated[list[Path], typer.Option("--data", help="A .jsonl file of pairs or a folder of them.")] = [
-        BEHAVIOUR
-    ],
+    data: Annotated[
+        list[Path],
+        typer.Option("--data", help="A .jsonl file of pairs or a folder of them.", show_default="data/behaviour"),
+    ] = [BEHAVIOUR],
     failures: Annotated[bool, typer.Option("--failures", help="Name the pairs that failed.")] = False,
 ) -> None:
     """Put the behaviour tests to a bundle: pairs of texts that differ in one thing, by capability.

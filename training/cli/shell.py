@@ -19,9 +19,10 @@ from stance.errors import CorpusError, StanceError
 console = Console()
 errors = Console(stderr=True)
 
-DataOption = Annotated[
-    list[Path], typer.Option("--data", help="A .jsonl file or a folder of them; may be given more than once.")
-]
+_DATA = "A .jsonl file or a folder of them; may be given more than once."
+# Defaults are shown as they are in the repository: its own place differs from machine to machine.
+DataOption = Annotated[list[Path], typer.Option("--data", help=_DATA, show_default="data/corpus")]
+GoldDataOption = Annotated[list[Path], typer.Option("--data", help=_DATA, show_default="data/gold")]
 ExtraOption = Annotated[
     list[Path],
     typer.Option(help="Labels of your own, added to the data; those without a split are given one for this run."),
@@ -34,7 +35,11 @@ ProcessOption = Annotated[
 ]
 CalibrationOption = Annotated[
     list[Path],
-    typer.Option("--calibration", help="Files whose dev split the probabilities are fitted on: reports like yours."),
+    typer.Option(
+        "--calibration",
+        help="Files whose dev split the probabilities are fitted on: reports like yours.",
+        show_default="data/gold",
+    ),
 ]
 
 
