@@ -23,6 +23,8 @@ from training.selective import accuracy_by_coverage, coverage_at
 
 #: Cases that a part must have for a figure of its own.
 _FEWEST = 20
+#: Passages or events that they must come from: of fewer a bootstrap gives no interval.
+_FEWEST_ORIGINS = 5
 #: Words at which a longer kind of text begins.
 _LENGTHS = (100, 350)
 #: The kinds, shortest first.
@@ -50,8 +52,8 @@ class Scores:
     Attributes:
         macro_f1: over the labels that occur, ambiguous cases left out, actors given; by subset.
         by_label: F1 of the labels that occur.
-        by_process, by_register, by_length, by_tag: macro-F1 of the parts that have at least 20 such cases; a process
-            is one however it is spelled, lengths rise, all else is by name.
+        by_process, by_register, by_length, by_tag: macro-F1 of the parts that have at least 20 such cases, from 5
+            passages or events; a process is one however it is spelled, lengths rise, all else is by name.
         evidence_f1: of the sentences returned, over the same cases.
         ece: expected calibration error, ten bins of equal width.
         coverage, set_size: how often the truth is plausible, and how many labels are on average.
@@ -162,7 +164,11 @@ def _macro_by(cases: Sequence[Case], keys: Callable[[Case], Sequence[str]]) -> d
     for case in cases:
         for key in keys(case):
             groups.setdefault(key, []).append(case)
-    return {key: _macro_of(group) for key, group in sorted(groups.items()) if len(group) >= _FEWEST}
+    return {
+        key: _macro_of(group)
+        for key, group in sorted(groups.items())
+        if len(group) >= _FEWEST and len({case.record.origin for case in group}) >= _FEWEST_ORIGINS
+    }
 
 
 def _macro_by_process(cases: Sequence[Case]) -> dict[str, Interval]:

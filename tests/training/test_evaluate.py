@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import replace
 from pathlib import Path
 
@@ -109,18 +109,20 @@ def test_parts_are_those_that_have_cases_enough(tiny_bundle: Path, small_corpus:
     scores = score(bundle, located, names=names)
     lengths = ("below 100 words", "100 to 349 words", "350 words and more")
     counts: Counter[str] = Counter()
+    origins: defaultdict[str, set[str]] = defaultdict(set)
     for one in located:
         clear = len(one.record.clear)
         words = len(one.record.text.split())
         length = "below 100 words" if words < 100 else "100 to 349 words" if words < 350 else "350 words and more"
         for part in (one.record.text_register, names.resolve(one.record.process).name, length, *one.record.tags):
             counts[part] += clear
+            origins[part] |= {one.record.origin} if clear else set()
     told = {**scores.by_process, **scores.by_register, **scores.by_length, **scores.by_tag}
-    assert set(told) == {part for part, count in counts.items() if count >= 20}
+    assert set(told) == {part for part, count in counts.items() if count >= 20 and len(origins[part]) >= 5}
     assert all(0 <= one.low <= one.high <= 1 for one in told.values())
     assert [name for kind in scores.parts().values() for name in kind] == [*scores.by_label, *told]
     everything = score(bundle, located * 20, names=names).by_length
-    assert list(everything) == [name for name in lengths if name in counts]
+    assert list(everything) == [name for name in lengths if len(origins[name]) >= 5]
 
 
 def test_lengths_rise_and_spellings_of_a_process_are_one() -> None:
@@ -128,10 +130,16 @@ def test_lengths_rise_and_spellings_of_a_process_are_one() -> None:
     words = [99, 100, 349, 350, 20, 350]
     assert [_length_of("one " * count) for count in words] == [_LENGTH_NAMES[n] for n in (0, 1, 1, 2, 0, 2)]
     spelled = [
-        replace(one, process=Process("", ("the Delta talks", "Delta Talks")[n % 2])) for n, one in enumerate(cases)
+        replace(
+            one,
+            process=Process("", ("the Delta talks", "Delta Talks")[n % 2]),
+            record=one.record.model_copy(update={"event": f"event {n % 5}"}),
+        )
+        for n, one in enumerate(cases)
     ]
     assert list(_macro_by_process(spelled)) == ["the Delta talks"]
     assert _macro_by_process(spelled[:19]) == {}
+    assert _macro_by_process([one for one in spelled * 2 if one.record.event != "event 0"]) == {}
 
 
 def test_the_model_reads_a_record_twice_with_its_actors_given_and_with_none(
