@@ -14,6 +14,7 @@ from transformers import (
     AutoConfig,
     AutoModelForTokenClassification,
     AutoTokenizer,
+    PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerFast,
     set_seed,
@@ -43,13 +44,47 @@ def load_tokenizer(backbone: str) -> PreTrainedTokenizerFast:
     """The backbone's fast tokenizer.
 
     Raises:
-        StanceError: if there is no such backbone, or it has no fast tokenizer.
+        StanceError: if there is no such backbone, or it has no fast tokenizer of its own.
     """
     with _telling(backbone):
         tokenizer = AutoTokenizer.from_pretrained(backbone_path(backbone))
+        known = AutoConfig.from_pretrained(backbone_path(backbone)).vocab_size
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise StanceError(f"backbone {backbone!r} has no fast tokenizer; offsets need one")
+    # Where a folder has no tokenizer's files, transformers makes one of a few special tokens, silently.
+    if not known / 2 <= len(tokenizer) <= known:
+        raise StanceError(
+            f"backbone {backbone!r}: its tokenizer has {len(tokenizer)} word pieces, its weights {known}; put the "
+            "files of the tokenizer that it was trained with beside them (tokenizer.json, tokenizer_config.json)"
+        )
     return tokenizer
+
+
+def window_room(shape: PreTrainedConfig, otherwise: int) -> int:
+    """Tokens that a model of this shape reads at once; ``otherwise`` where it does not say."""
+    positions: int = getattr(shape, "max_position_embeddings", otherwise)
+    from_padding = "roberta" in shape.model_type or shape.model_type in ("camembert", "mpnet")
+    return positions - (shape.pad_token_id or 0) - 1 if from_padding else positions
+
+
+def require_backbone(config: TrainingConfig) -> None:
+    """Refuse a backbone that cannot be trained so, before anything is computed.
+
+    Raises:
+        StanceError: if there is none, its tokenizer is not its own, or its windows are shorter.
+    """
+    load_tokenizer(config.backbone)
+    with _telling(config.backbone):
+        shape = AutoConfig.from_pretrained(backbone_path(config.backbone))
+    _require_room(shape, config)
+
+
+def _require_room(shape: PreTrainedConfig, config: TrainingConfig) -> None:
+    if (room := window_room(shape, config.max_length)) < config.max_length:
+        raise StanceError(
+            f"backbone {config.backbone!r}: reads at most {room} tokens at once, max_length is {config.max_length}; "
+            "take another, or lower max_length in training/config.py"
+        )
 
 
 def make_encoder(tokenizer: PreTrainedTokenizerFast, config: TrainingConfig) -> Encoder:
@@ -112,7 +147,7 @@ def make_classifier(
     fused kernel is slower in the backward pass.
 
     Raises:
-        StanceError: if there is no such backbone.
+        StanceError: if there is no such backbone, or its windows are shorter.
     """
     set_seed(config.seed)
     path = backbone_path(config.backbone)
@@ -125,6 +160,7 @@ def make_classifier(
             attention_probs_dropout_prob=0.0,
             hidden_dropout_prob=config.hidden_dropout,
         )
+    _require_room(shape, config)
     if config.layers:
         shape.num_hidden_layers = min(config.layers, shape.num_hidden_layers)
     shape.classifier_dropout = config.dropout  # not every kind of backbone takes it as an argument

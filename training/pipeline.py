@@ -23,7 +23,7 @@ from stance.calibration import Calibration
 from stance.classify import Engine
 from stance.errors import StanceError
 from stance.transformer import HeadLayout, TransformerEngine
-from training.backbone import load_tokenizer, load_trained, make_encoder, require_vocabulary
+from training.backbone import load_tokenizer, load_trained, make_encoder, require_backbone, require_vocabulary
 from training.baseline import fit_baseline, predict_yardsticks
 from training.batches import RecordEncoder
 from training.bundling import write_baseline_bundle, write_transformer_bundle
@@ -266,7 +266,7 @@ def run(
 
     Raises:
         StanceError: before anything is done, if one of these folders holds a run that may not be touched, or the
-            backbone cannot be loaded.
+            backbone cannot be trained so.
     """
     configs = {
         runs / folder.name / f"seed-{seed}": replace(config, seed=seed)
@@ -274,7 +274,7 @@ def run(
     }
     for place, own in configs.items():
         _check_folder(data, own, place, resume=resume, overwrite=overwrite)
-    load_tokenizer(config.backbone)  # before the baseline is fitted
+    require_backbone(config)  # before the baseline is fitted
     log.info("baseline")
     yardsticks = baseline_step(data).rows
     results: list[tuple[Trained, Exported]] = []
