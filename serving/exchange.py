@@ -1,4 +1,4 @@
-"""One request as ASGI gives it: its headers, its id, its body once more, and whether its client is still there."""
+"""One request as ASGI gives it: headers, id, deadline, its body once more, and whether its client is still there."""
 
 from __future__ import annotations
 
@@ -13,9 +13,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope
 
+    from stance.deadline import Deadline
+
 REQUEST_ID_HEADER = "X-Request-ID"
 #: The id of the request that is being answered; every line of the log has it.
 REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
+#: That request's deadline; the handler's thread inherits it.
+DEADLINE: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 

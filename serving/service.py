@@ -16,9 +16,9 @@ import bentoml
 from bentoml.exceptions import BentoMLException
 from pydantic import ValidationError
 
-from serving.exchange import REQUEST_ID
+from serving.exchange import DEADLINE, REQUEST_ID
+from serving.gate import Gate
 from serving.keys import check_keys
-from serving.limits import DEADLINE, Gate
 from serving.logs import set_up_logs
 from serving.metrics import count_classification, count_fault
 from serving.refusals import TOO_LATE, explain

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from serving.limits import Gate
+from serving.gate import Gate
 from serving.settings import Limits
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextvars import ContextVar
 from http import HTTPMethod
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,7 @@ from serving.assets import describe_version, load_assets
 from serving.backlog import Backlog
 from serving.connections import leave_to_others
 from serving.docs import load_docs
-from serving.exchange import REQUEST_ID, drain, find_request_id, read_headers, replay, watch
+from serving.exchange import DEADLINE, REQUEST_ID, drain, find_request_id, read_headers, replay, watch
 from serving.keys import CHALLENGE, OPEN, KeyRing, shown_key
 from serving.logs import Served, log_request
 from serving.metrics import Metrics, count_fault
@@ -27,9 +26,6 @@ from stance.deadline import Deadline
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
-
-#: The request's deadline; the handler's thread inherits it.
-DEADLINE: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
 
 _ONE = "/classify"
 GUARDED = (_ONE, "/classify/batch")
