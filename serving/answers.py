@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from pydantic import ValidationError
 
-from serving.refusals import explain
+from serving.faults import explain
 from serving.schemas import ClassifyRequest, ClassifyResponse, to_response
 from stance.bundle import Bundle
 from stance.classify import classify_document

@@ -1,4 +1,4 @@
-"""The page and what it loads: files read once, each with its headers."""
+"""The page and what it loads: files read once, each with its content type."""
 
 from __future__ import annotations
 
@@ -21,20 +21,6 @@ _TYPES = {
     ".svg": "image/svg+xml",
     ".txt": "text/plain; charset=utf-8",
 }
-#: Nothing from elsewhere, nothing inline, no framing, and no string ever taken for markup.
-POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self'",
-        "connect-src 'self'",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
-        "require-trusted-types-for 'script'",
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from serving.refusals import Refusal
+from serving.responses import Refusal
 from serving.settings import Limits
 
 #: Seconds that a byte of a body takes, until it was measured.

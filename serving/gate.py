@@ -16,10 +16,11 @@ from serving.backlog import Backlog
 from serving.connections import leave_to_others
 from serving.docs import load_docs
 from serving.exchange import DEADLINE, REQUEST_ID, drain, find_request_id, read_headers, replay, watch
+from serving.faults import TOO_LATE
 from serving.keys import CHALLENGE, OPEN, KeyRing, shown_key
 from serving.logs import Served, log_request
 from serving.metrics import Metrics, count_fault
-from serving.refusals import TOO_LATE, Answer, Refusal
+from serving.responses import Refusal, Response
 from serving.served import served_bundle
 from serving.settings import GRACE, Limits, worker_count
 from stance.deadline import Deadline
@@ -65,17 +66,17 @@ class Gate:
         started, headers, key = time.monotonic(), read_headers(scope), None
         request_id = find_request_id(headers)
         REQUEST_ID.set(request_id)
-        answer = Answer(send, request_id)
+        response = Response(send, request_id)
         try:
             key = self._check_key(scope["path"], headers)
-            await self._route(scope, receive, answer)
+            await self._route(scope, receive, response)
         except Refusal as refusal:
-            await answer.refuse(refusal.status, str(refusal), refusal.headers)
+            await response.refuse(refusal.status, str(refusal), refusal.headers)
         finally:
-            path, status, seconds = self._label(scope["path"]), answer.status or 500, time.monotonic() - started
+            path, status, seconds = self._label(scope["path"]), response.status or 500, time.monotonic() - started
             self._metrics.observe(path, status, seconds)
-            if answer.code and path == _ONE and scope["method"] == "POST":
-                count_fault(answer.code)
+            if response.code and path == _ONE and scope["method"] == "POST":
+                count_fault(response.code)
             log_request(Served(known_method(scope["method"]), path, status, round(1000 * seconds, 1), key))
 
     def _label(self, path: str) -> str:
@@ -84,7 +85,7 @@ class Gate:
             return path
         return "/" if path in self._assets else "unknown"
 
-    async def _route(self, scope: Scope, receive: Receive, answer: Answer) -> None:
+    async def _route(self, scope: Scope, receive: Receive, response: Response) -> None:
         path, method = scope["path"], scope["method"]
         if path not in _KNOWN and path not in self._assets:
             raise Refusal(404, f"no such path: {path!r}; POST to /classify or /classify/batch")
@@ -92,15 +93,15 @@ class Gate:
         if method not in allowed.split(", "):
             raise Refusal(405, f"{path} takes {allowed}, not {method}", headers={"Allow": allowed})
         if path in GUARDED:
-            await self._guard(scope, receive, answer)
+            await self._guard(scope, receive, response)
         elif path not in _GETS and path not in self._assets:
-            await self._app(scope, receive, answer)
+            await self._app(scope, receive, response)
         elif path == "/metrics":
-            await answer.plain(self._metrics.render(), self._metrics.content_type)
+            await response.plain(self._metrics.render(), self._metrics.content_type)
         elif path == "/version":
-            await answer.plain(self._version, "application/json")
+            await response.plain(self._version, "application/json")
         else:
-            await answer.plain(self._assets[path].body, self._assets[path].content_type)
+            await response.plain(self._assets[path].body, self._assets[path].content_type)
 
     def _check_key(self, path: str, headers: dict[str, str]) -> str | None:
         """The name of the key that a request shows, ``None`` where none is needed."""
@@ -114,27 +115,27 @@ class Gate:
             raise Refusal(401, message, headers={"WWW-Authenticate": CHALLENGE})
         return name
 
-    async def _guard(self, scope: Scope, receive: Receive, answer: Answer) -> None:
+    async def _guard(self, scope: Scope, receive: Receive, response: Response) -> None:
         """Take the body in, hand it on, and hold its place in the queue until the handler is truly done with it."""
         body = bytearray()
         try:
             with self._metrics.track():
-                await self._read(scope, receive, body, answer)
-                self._send_elsewhere(answer)
+                await self._read(scope, receive, body, response)
+                self._send_elsewhere(response)
                 with self._backlog.queue(len(body)) as number:
                     last = time.monotonic() + self._limits.deadline
-                    await self._handle(scope, receive, bytes(body), answer)
-                    if answer.status in _WORKED_ON:
+                    await self._handle(scope, receive, bytes(body), response)
+                    if response.status in _WORKED_ON:
                         self._backlog.learn(number, cut=time.monotonic() > last)
         finally:
             self._backlog.release(len(body))
             self._metrics.let_go(len(body))
 
-    def _send_elsewhere(self, answer: Answer) -> None:
+    def _send_elsewhere(self, response: Response) -> None:
         """Have a client whose body is in, and who finds this worker at work, come again by a new connection."""
-        answer.is_last = self._shares and self._backlog.is_working
+        response.is_last = self._shares and self._backlog.is_working
 
-    async def _handle(self, scope: Scope, receive: Receive, body: bytes, answer: Answer) -> None:
+    async def _handle(self, scope: Scope, receive: Receive, body: bytes, response: Response) -> None:
         """Run the handler; it stops by itself at the deadline or when its client has gone.
 
         It is not cancelled: that would give its thread's place away while the thread runs on. What stays in the
@@ -145,23 +146,23 @@ class Gate:
         def let_go() -> None:
             deadline.cancel()
             gone.set()
-            answer.abandon()
+            response.abandon()
 
         token = DEADLINE.set(deadline)
-        handler = asyncio.ensure_future(self._app(scope, replay(body, gone), answer))
+        handler = asyncio.ensure_future(self._app(scope, replay(body, gone), response))
         DEADLINE.reset(token)
         watcher = asyncio.ensure_future(watch(receive, let_go))
         try:
             done, _ = await asyncio.wait({handler}, timeout=self._limits.deadline + GRACE)
             if not done:
-                await answer.refuse(504, TOO_LATE, {})
+                await response.refuse(504, TOO_LATE, {})
             await handler
-            await answer.close()
+            await response.close()
         finally:
             watcher.cancel()
             gone.set()
 
-    async def _read(self, scope: Scope, receive: Receive, body: bytearray, answer: Answer) -> None:
+    async def _read(self, scope: Scope, receive: Receive, body: bytearray, response: Response) -> None:
         """Read a body into ``body``; every byte counts as pending from its arrival."""
         headers = read_headers(scope)
         media_type = headers.get("content-type", "application/json").split(";")[0].strip().lower()
@@ -180,7 +181,7 @@ class Gate:
             self._backlog.admit()
         except Refusal:
             if 0 < int(length) <= _SMALL and await drain(receive, _DRAIN_SECONDS):
-                self._send_elsewhere(answer)
+                self._send_elsewhere(response)
             raise
         try:
             async with asyncio.timeout(self._limits.body_timeout):

@@ -17,11 +17,11 @@ from bentoml.exceptions import BentoMLException
 from pydantic import ValidationError
 
 from serving.exchange import DEADLINE, REQUEST_ID
+from serving.faults import TOO_LATE, explain
 from serving.gate import Gate
 from serving.keys import check_keys
 from serving.logs import set_up_logs
 from serving.metrics import count_classification, count_fault
-from serving.refusals import TOO_LATE, explain
 from serving.schemas import (
     BatchRequest,
     BatchResponse,

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import pytest
 
 from serving.backlog import Backlog
-from serving.refusals import Refusal
+from serving.responses import Refusal
 from serving.settings import Limits
 
 

@@ -9,10 +9,9 @@ import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
-from serving.assets import POLICY
 from serving.docs import load_docs, render_docs
 from serving.openapi import build_openapi
-from serving.refusals import CODES
+from serving.responses import CODES, POLICY
 
 TEXT = "Turkey will come to Sochi. The Higher Negotiations Committee will not."
 

@@ -18,7 +18,7 @@ import httpx
 import psutil
 import pytest
 
-from serving.refusals import TOO_LATE
+from serving.faults import TOO_LATE
 from stance.bundle import load_bundle
 from stance.classify import classify_document
 from stance.schema import ActorStance, Document

@@ -1,4 +1,4 @@
-"""The one shape of every refusal, whoever refuses: this package, BentoML, Starlette or pydantic."""
+"""What goes out over ASGI: success as it is, and the one shape of every refusal, whoever refuses."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
-from serving.assets import POLICY
 from serving.exchange import REQUEST_ID_HEADER
+from serving.faults import INVALID, TOO_LATE, main_fault
 from serving.schemas import ErrorOut, ErrorResponse
 
 if TYPE_CHECKING:
     from starlette.types import Message, Send
 
 CODES = {
-    400: "invalid_request",
+    400: INVALID,
     401: "unauthorized",
     404: "not_found",
     405: "method_not_allowed",
@@ -32,14 +30,26 @@ CODES = {
 #: Headers of BentoML's: an id that no line of the log has, and what the server is made with.
 _FOREIGN = (b"x-bentoml-request-id", b"server")
 _CLOSE = (b"connection", b"close")
+#: Nothing from elsewhere, nothing inline, no framing, and no string ever taken for markup.
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
+    )
+)
 _PLAIN_HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
 }
-#: What is said of 504, whoever finds that it is too late.
-TOO_LATE = "not done within the deadline; send less text at once"
 #: By status: words in place of the status's name, where neither a body nor the gate has better ones.
 _PHRASES = {503: "not ready yet; try again in a moment", 504: TOO_LATE}
 
@@ -53,7 +63,7 @@ class Refusal(Exception):
         self.headers = headers or {}
 
 
-class Answer:
+class Response:
     """The ``send`` of one response: lets success through and gives every refusal its one shape.
 
     Attributes:
@@ -92,7 +102,7 @@ class Answer:
             await self._finish(status, parse_refusal(status, bytes(body)), {})
 
     async def refuse(self, status: int, message: str, headers: dict[str, str]) -> None:
-        """Answer with a refusal, unless an answer has begun; whatever the application still sends is dropped."""
+        """Answer with a refusal, unless a response has begun; whatever the application still sends is dropped."""
         if not self.status:
             await self._finish(status, ErrorOut(code=CODES[status], message=message), headers)
 
@@ -123,7 +133,7 @@ class Answer:
         await self._send({"type": "http.response.body", "body": body})
 
     def _common(self) -> list[tuple[bytes, bytes]]:
-        """Headers that every answer has."""
+        """Headers that every response has."""
         return [self._request_id, *([_CLOSE] if self.is_last else [])]
 
 
@@ -139,56 +149,11 @@ def parse_refusal(status: int, body: bytes) -> ErrorOut:
     if not isinstance(content, dict):
         return ErrorOut(code=code, message=_phrase(status))
     if content.get("detail"):
-        return _main_fault(content["detail"])
+        return main_fault(content["detail"])
     try:
         return ErrorOut.model_validate_json(str(content.get("error")))
     except ValueError:
         return ErrorOut(code=code, message=_phrase(status) if status >= 500 else str(content.get("error")))
-
-
-def explain(error: ValidationError) -> ErrorOut:
-    """The refusal of a request that does not hold to the contract."""
-    return _main_fault([{**one} for one in error.errors(include_url=False, include_context=False, include_input=False)])
-
-
-def _main_fault(faults: list[dict[str, Any]]) -> ErrorOut:
-    """The fault among pydantic's that tells most: of the first field at fault, the one that lies deepest."""
-    first = [fault for fault in faults if fault["loc"][:1] == faults[0]["loc"][:1]]
-    fault = max(first, key=lambda one: len(one["loc"]))
-    field = ".".join(str(part) for part in fault["loc"] if part not in _UNION_ARMS) or None
-    others = len({tuple(one["loc"][:1]) for one in faults}) - 1
-    more = f" (and faults in {others} more fields)" if others else ""
-    code = _TEXT_CODES.get(fault["type"], CODES[400]) if field == "text" else CODES[400]
-    return ErrorOut(code=code, message=f"{field or 'body'}: {_told(fault)}{more}", field=field)
-
-
-def _told(fault: dict[str, Any]) -> str:
-    """What is wrong and how to mend it."""
-    kind, place = fault["type"], fault["loc"]
-    if place and place[-1] in _UNION_ARMS and kind in ("string_type", "model_type"):
-        return "must be a name, or an object with 'name' and 'aliases'"
-    told = _MENDED.get(kind) or fault["msg"].removeprefix("Value error, ")
-    if kind not in ("string_too_long", "too_long"):
-        return str(told)
-    return f"{told}; send the rest in another request" if tuple(place) in _MAY_BE_PARTED else f"{told}; shorten it"
-
-
-#: Names that pydantic puts into the place of a fault for the arms of a union.
-_UNION_ARMS = frozenset(("NamedActor", "NamedProcess", "constrained-str"))
-#: Codes of their own, by pydantic's type of a fault in the text.
-_TEXT_CODES = {"string_too_short": "empty_text", "string_too_long": "text_too_long"}
-#: By pydantic's type of a fault: words in place of its own.
-_MENDED = {
-    "extra_forbidden": "is no field that is known here; leave it out, or see /docs for its name",
-    "list_type": "must be a list",
-    "missing": "is missing; it must be given",
-    "model_type": "must be an object with the fields of a document",
-    "string_type": "must be a string",
-    "string_too_short": "is empty; give at least one character",
-    "string_unicode": "holds half of a surrogate pair; send whole characters",
-}
-#: Places of what several requests can hold together.
-_MAY_BE_PARTED = (("text",), ("actors",), ("documents",))
 
 
 def _phrase(status: int) -> str:

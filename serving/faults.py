@@ -1,0 +1,63 @@
+"""What is wrong with a request, in words, and how to mend it; whoever finds it, service, terminal or batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from serving.schemas import ErrorOut
+
+#: The code of whatever does not hold to the contract and has none of its own.
+INVALID = "invalid_request"
+#: What is said of 504, whoever finds that it is too late.
+TOO_LATE = "not done within the deadline; send less text at once"
+
+
+def explain(error: ValidationError) -> ErrorOut:
+    """The refusal of a request that does not hold to the contract."""
+    return main_fault([{**one} for one in error.errors(include_url=False, include_context=False, include_input=False)])
+
+
+def main_fault(faults: list[dict[str, Any]]) -> ErrorOut:
+    """The fault among pydantic's that tells most: of the first field at fault, the one that lies deepest.
+
+    Args:
+        faults: at least one; of each ``type``, ``loc`` and ``msg`` are read.
+    """
+    first = [fault for fault in faults if fault["loc"][:1] == faults[0]["loc"][:1]]
+    fault = max(first, key=lambda one: len(one["loc"]))
+    field = ".".join(str(part) for part in fault["loc"] if part not in _UNION_ARMS) or None
+    others = len({tuple(one["loc"][:1]) for one in faults}) - 1
+    more = f" (and faults in {others} more fields)" if others else ""
+    code = _TEXT_CODES.get(fault["type"], INVALID) if field == "text" else INVALID
+    return ErrorOut(code=code, message=f"{field or 'body'}: {_told(fault)}{more}", field=field)
+
+
+def _told(fault: dict[str, Any]) -> str:
+    """What is wrong and how to mend it."""
+    kind, place = fault["type"], fault["loc"]
+    if place and place[-1] in _UNION_ARMS and kind in ("string_type", "model_type"):
+        return "must be a name, or an object with 'name' and 'aliases'"
+    told = _MENDED.get(kind) or fault["msg"].removeprefix("Value error, ")
+    if kind not in ("string_too_long", "too_long"):
+        return str(told)
+    return f"{told}; send the rest in another request" if tuple(place) in _MAY_BE_PARTED else f"{told}; shorten it"
+
+
+#: Names that pydantic puts into the place of a fault for the arms of a union.
+_UNION_ARMS = frozenset(("NamedActor", "NamedProcess", "constrained-str"))
+#: Codes of their own, by pydantic's type of a fault in the text.
+_TEXT_CODES = {"string_too_short": "empty_text", "string_too_long": "text_too_long"}
+#: By pydantic's type of a fault: words in place of its own.
+_MENDED = {
+    "extra_forbidden": "is no field that is known here; leave it out, or see /docs for its name",
+    "list_type": "must be a list",
+    "missing": "is missing; it must be given",
+    "model_type": "must be an object with the fields of a document",
+    "string_type": "must be a string",
+    "string_too_short": "is empty; give at least one character",
+    "string_unicode": "holds half of a surrogate pair; send whole characters",
+}
+#: Places of what several requests can hold together.
+_MAY_BE_PARTED = (("text",), ("actors",), ("documents",))
