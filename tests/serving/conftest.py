@@ -1,4 +1,4 @@
-"""A real server with the released bundle, and a real Chromium that looks at its page."""
+"""A real server, and a real Chromium that looks at its page."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Page
 
 ROOT = Path(__file__).resolve().parents[2]
+RELEASED = ROOT / "models" / "default"
 #: Set in continuous integration, where a missing browser is a failure.
 REQUIRED = "STANCE_REQUIRE_BROWSER"
 #: Milliseconds that a step may take; a busy machine is slow, not wrong.
@@ -39,11 +40,11 @@ def _free_port() -> int:
 
 
 @contextmanager
-def start_server(log: Path | None = None, **environment: str) -> Iterator[str]:
-    """The address of a server of its own with the released bundle; ends in no slash. Its output goes to ``log``."""
+def start_server(bundle: Path = RELEASED, *, log: Path | None = None, **environment: str) -> Iterator[str]:
+    """The address of a server of its own with a bundle; ends in no slash. Its output goes to ``log``."""
     port = _free_port()
     code = "from bentoml_cli.cli import cli; cli()"
-    settings = {"STANCE_BUNDLE": str(ROOT / "models" / "default"), "STANCE_THREADS": "1", **environment}
+    settings = {"STANCE_BUNDLE": str(bundle), "STANCE_THREADS": "1", **environment}
     # A home of its own: a server that starts wipes the metrics of all others that share one.
     with tempfile.TemporaryDirectory() as home, Path(log or os.devnull).open("wb") as stream:
         process = subprocess.Popen(
@@ -62,13 +63,13 @@ def start_server(log: Path | None = None, **environment: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def serve_released() -> Callable[..., AbstractContextManager[str]]:
+def serve() -> Callable[..., AbstractContextManager[str]]:
     return start_server
 
 
 @pytest.fixture(scope="session")
 def find_server() -> Callable[[str], psutil.Process]:
-    """Finds the process of a server of ``serve_released`` by its address; its workers are its children."""
+    """Finds the process of a server of ``serve`` by its address; its workers are its children."""
 
     def find(url: str) -> psutil.Process:
         running = [one for one in psutil.Process().children() if one.status() != psutil.STATUS_ZOMBIE]
@@ -87,7 +88,7 @@ def page_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def page_url(page_log: Path) -> Iterator[str]:
     settings = {"STANCE_DEADLINE": "600", "STANCE_THREADS": "0", "STANCE_LOG_FORMAT": "json"}
-    with start_server(page_log, **settings) as url:
+    with start_server(log=page_log, **settings) as url:
         yield f"{url}/"
 
 

@@ -20,7 +20,7 @@ LEFT = 4
 
 @pytest.mark.slow
 def test_answered_requests_leave_nothing_behind(
-    serve_released: Callable[..., AbstractContextManager[str]],
+    serve: Callable[..., AbstractContextManager[str]],
     find_server: Callable[[str], psutil.Process],
 ) -> None:
     limits = Limits(deadline=1, body_timeout=1)
@@ -30,7 +30,7 @@ def test_answered_requests_leave_nothing_behind(
         "STANCE_BODY_TIMEOUT": str(limits.body_timeout),
     }
     sizes = []
-    with serve_released(**environment) as url, httpx.Client(base_url=url) as client:
+    with serve(**environment) as url, httpx.Client(base_url=url) as client:
         for _ in range(3):
             for _ in range(REQUESTS):
                 assert client.get("/livez").status_code == 200

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import httpx
@@ -23,55 +21,20 @@ from stance.bundle import load_bundle
 from stance.classify import classify_document
 from stance.schema import ActorStance, Document
 
+Serve = Callable[..., AbstractContextManager[str]]
+
 ROOT = Path(__file__).resolve().parents[2]
 SEED = (ROOT / "seeds" / "000_bf9ec2e30b3d9496.txt").read_text(encoding="utf-8")
 TEXT = "Turkey will come to Sochi. The Higher Negotiations Committee will not."
 
 
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
-@contextmanager
-def serve(bundle: Path, **environment: str) -> Iterator[httpx.Client]:
-    port = free_port()
-    code = "from bentoml_cli.cli import cli; cli()"
-    # A home of its own, or it wipes the metrics of every other service of this user.
-    home = tempfile.TemporaryDirectory()
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, "serve", "--host", "127.0.0.1", "--port", str(port)],
-        cwd=ROOT,
-        env={**os.environ, "BENTOML_HOME": home.name, "STANCE_BUNDLE": str(bundle), **environment},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-            wait_until_ready(client, process)
-            yield client
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-        home.cleanup()
-
-
-def wait_until_ready(client: httpx.Client, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(300):
-        assert process.poll() is None, "the server ended"
-        try:
-            if client.get("/readyz").status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.1)
-    raise AssertionError("the server did not get ready")
+def connect(url: str) -> httpx.Client:
+    return httpx.Client(base_url=url, timeout=30)
 
 
 @pytest.fixture(scope="module")
-def client(tiny_bundle: Path) -> Iterator[httpx.Client]:
-    with serve(tiny_bundle) as one:
+def client(serve: Serve, tiny_bundle: Path) -> Iterator[httpx.Client]:
+    with serve(tiny_bundle) as url, connect(url) as one:
         yield one
 
 
@@ -263,8 +226,8 @@ def test_unknown_paths_do_not_grow_the_metrics(client: httpx.Client) -> None:
     assert 'path="unknown",status="404"' in client.get("/metrics").text
 
 
-def test_no_torch_in_the_process(tiny_bundle: Path) -> None:
-    with serve(tiny_bundle) as client:
+def test_no_torch_in_the_process(serve: Serve, tiny_bundle: Path) -> None:
+    with serve(tiny_bundle) as url, connect(url) as client:
         client.post("/classify", json={"text": TEXT})
         family = [one for one in psutil.Process().children(recursive=True) if one.status() != psutil.STATUS_ZOMBIE]
         maps = ["\n".join(path.path for path in one.memory_maps()) for one in family]
@@ -279,26 +242,26 @@ def test_many_at_once_get_the_answers_of_one(client: httpx.Client) -> None:
     assert all(answer == alone for answer in answers)
 
 
-def test_past_the_deadline_the_answer_is_504(tiny_bundle: Path) -> None:
-    with serve(tiny_bundle, STANCE_DEADLINE="0.02") as client:
+def test_past_the_deadline_the_answer_is_504(serve: Serve, tiny_bundle: Path) -> None:
+    with serve(tiny_bundle, STANCE_DEADLINE="0.02") as url, connect(url) as client:
         late = client.post("/classify", json={"text": "Turkey came to Sochi. " * 2200})
         check_refusal(late, 504, "deadline_exceeded")
         assert late.json()["error"]["message"] == TOO_LATE
         assert client.get("/livez").status_code == 200
 
 
-def test_a_batch_past_the_deadline_keeps_what_is_done(tiny_bundle: Path) -> None:
+def test_a_batch_past_the_deadline_keeps_what_is_done(serve: Serve, tiny_bundle: Path) -> None:
     documents = [{"text": TEXT}, *[{"text": "Turkey came to Sochi. " * 2200}] * 40]
-    with serve(tiny_bundle, STANCE_DEADLINE="1.5") as client:
+    with serve(tiny_bundle, STANCE_DEADLINE="1.5") as url, connect(url) as client:
         results = client.post("/classify/batch", json={"documents": documents}).json()["results"]
     assert len(results) == 41
     assert results[0]["actors"]
     assert results[-1]["error"] == {"code": "deadline_exceeded", "message": TOO_LATE, "field": None}
 
 
-def test_a_full_queue_answers_429_with_a_time(tiny_bundle: Path) -> None:
+def test_a_full_queue_answers_429_with_a_time(serve: Serve, tiny_bundle: Path) -> None:
     one = {"STANCE_WORKERS": "1", "STANCE_MAX_PENDING": "60000"}
-    with serve(tiny_bundle, **one) as client, ThreadPoolExecutor(12) as pool:
+    with serve(tiny_bundle, **one) as url, connect(url) as client, ThreadPoolExecutor(12) as pool:
         text = {"text": "Turkey came to Sochi. " * 2200}
         answers = list(pool.map(lambda _: client.post("/classify", json=text), range(24)))
         assert client.post("/classify", json={"text": TEXT}).status_code == 200
@@ -309,13 +272,13 @@ def test_a_full_queue_answers_429_with_a_time(tiny_bundle: Path) -> None:
             assert int(answer.headers["retry-after"]) >= 1
 
 
-def test_a_body_that_trickles_in_is_let_go(tiny_bundle: Path) -> None:
+def test_a_body_that_trickles_in_is_let_go(serve: Serve, tiny_bundle: Path) -> None:
     def slow() -> Iterator[bytes]:
         yield b"{"
         time.sleep(2)
         yield b"}"
 
-    with serve(tiny_bundle, STANCE_BODY_TIMEOUT="0.5") as client:
+    with serve(tiny_bundle, STANCE_BODY_TIMEOUT="0.5") as url, connect(url) as client:
         answer = client.post("/classify", content=slow(), headers={"Content-Type": "application/json"})
     check_refusal(answer, 408, "request_timeout")
 
@@ -335,9 +298,9 @@ def test_a_setting_that_makes_no_sense_is_told_in_one_line(tiny_bundle: Path, na
 def test_without_a_bundle_one_line_names_the_command(tmp_path: Path) -> None:
     code = "from bentoml_cli.cli import cli; cli()"
     done = subprocess.run(
-        [sys.executable, "-c", code, "serve", "--port", str(free_port())],
+        [sys.executable, "-c", code, "serve"],
         cwd=ROOT,
-        env={**os.environ, "STANCE_BUNDLE": str(tmp_path / "none")},
+        env={**os.environ, "BENTOML_HOME": str(tmp_path), "STANCE_BUNDLE": str(tmp_path / "none")},
         capture_output=True,
         text=True,
         timeout=60,
@@ -348,29 +311,14 @@ def test_without_a_bundle_one_line_names_the_command(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_refusals_do_not_quote_the_text_in_the_log(tiny_bundle: Path, tmp_path: Path) -> None:
-    port = free_port()
+def test_refusals_do_not_quote_the_text_in_the_log(serve: Serve, tiny_bundle: Path, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    code = "from bentoml_cli.cli import cli; cli()"
-    with log.open("w") as stream:
-        process = subprocess.Popen(
-            [sys.executable, "-c", code, "serve", "--host", "127.0.0.1", "--port", str(port)],
-            cwd=ROOT,
-            env={**os.environ, "STANCE_BUNDLE": str(tiny_bundle)},
-            stdout=stream,
-            stderr=stream,
-        )
-        try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-                wait_until_ready(client, process)
-                client.post("/classify", json={"text": "sesame street", "oops": 1})
-                client.post("/classify", json={"text": "sesame street", "process": "oslo"})
-                client.post("/classify", json={"text": "sesame street"})
-                client.post("/classify", content=b'{"text": "sesame street"')
-                client.post("/classify/batch", json={"documents": [{"text": "sesame street", "oops": 1}]})
-        finally:
-            process.terminate()
-            process.wait(timeout=30)
+    with serve(tiny_bundle, log=log) as url, connect(url) as client:
+        client.post("/classify", json={"text": "sesame street", "oops": 1})
+        client.post("/classify", json={"text": "sesame street", "process": "oslo"})
+        client.post("/classify", json={"text": "sesame street"})
+        client.post("/classify", content=b'{"text": "sesame street"')
+        client.post("/classify/batch", json={"documents": [{"text": "sesame street", "oops": 1}]})
     text = log.read_text()
     assert "POST" in text
     assert "sesame" not in text

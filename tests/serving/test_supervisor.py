@@ -37,10 +37,10 @@ def _wait_for(workers: int, server: psutil.Process) -> set[psutil.Process]:
 
 
 def test_a_killed_worker_is_replaced(
-    serve_released: Callable[..., AbstractContextManager[str]], find_server: Callable[[str], psutil.Process]
+    serve: Callable[..., AbstractContextManager[str]], find_server: Callable[[str], psutil.Process]
 ) -> None:
     body = {"text": "Turkey said it would attend the Sochi congress.", "process": "sochi"}
-    with serve_released(STANCE_WORKERS="2") as url:
+    with serve(STANCE_WORKERS="2") as url:
         server = find_server(url)
         killed, other = _wait_for(2, server)
         killed.kill()

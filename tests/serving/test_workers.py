@@ -21,10 +21,10 @@ BODY = {"text": "Turkey said it would attend the Sochi congress.", "actors": ["T
 
 
 @pytest.fixture(scope="module")
-def url(serve_released: Callable[..., AbstractContextManager[str]]) -> Iterator[str]:
+def url(serve: Callable[..., AbstractContextManager[str]]) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("STANCE_WORKERS", raising=False)
-        with serve_released(STANCE_THREADS="0", STANCE_MAX_WAIT="60") as one:
+        with serve(STANCE_THREADS="0", STANCE_MAX_WAIT="60") as one:
             yield one
 
 
