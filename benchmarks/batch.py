@@ -13,7 +13,6 @@ from __future__ import annotations
 import itertools
 import json
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -24,15 +23,15 @@ from typing import Annotated
 
 import psutil
 import typer
-from batch_memory import check_memory, done_so_far
-from rich.console import Console
+from batch_memory import check_memory, done_so_far, start_batch
+from bounds import CONSOLE
 from rich.table import Table
+from server import ROOT, proportional_memory
 
 from serving.answers import answer
 from serving.settings import bundle_folder
 from stance.bundle import load_bundle
 
-ROOT = Path(__file__).resolve().parent.parent
 SHORT = "Turkey will send a delegation to Sochi. The Higher Negotiations Committee said that it would stay away."
 
 
@@ -54,10 +53,8 @@ def time_in_process(documents: list[str]) -> float:
 
 
 def time_batch(source: Path, count: int, *options: str) -> tuple[float, float, float]:
-    """Documents a second, and MiB (RSS) at most: of the parent, and of it and its workers together."""
-    out = source.with_suffix(".parquet")
-    code = "from serving.cli import app; app()"
-    process = subprocess.Popen([sys.executable, "-c", code, "batch", str(source), str(out), *options], cwd=ROOT)
+    """Documents a second, and MiB (PSS) at most: of the parent, and of it and its workers together."""
+    process, out = start_batch(source, *options)
     peaks = [0.0, 0.0]
     watcher = threading.Thread(target=_watch, args=(psutil.Process(process.pid), peaks))
     watcher.start()
@@ -86,7 +83,7 @@ def _watch(process: psutil.Process, peaks: list[float]) -> None:
         with suppress(psutil.NoSuchProcess):
             if process.status() == psutil.STATUS_ZOMBIE:
                 return
-            sizes = [one.memory_info().rss / 2**20 for one in (process, *process.children(recursive=True))]
+            sizes = [*map(proportional_memory, (process, *process.children(recursive=True)))]
             peaks[:] = [max(peaks[0], sizes[0]), max(peaks[1], sum(sizes))]
         if not process.is_running():
             return
@@ -125,7 +122,7 @@ def compare(source: Path, documents: int, workers: list[int], ray: str | None, s
     if ray:
         figures = time_batch(source, documents, "--engine", "ray", "--address", ray)
         table.add_row("ray", *(f"{one:.1f}" for one in figures))
-    Console().print(table)
+    CONSOLE.print(table)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Memory of one long batch: PSS of the parent, its workers and their readers, as the documents go by."""
+"""One batch in a process of its own, and its memory: PSS of all that it started, as the documents go by."""
 
 from __future__ import annotations
 
@@ -6,33 +6,36 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 
-import numpy as np
 import psutil
-from rich.console import Console
+from bounds import CONSOLE
+from lines import fit_line
+from server import ROOT, proportional_memory
 
-ROOT = Path(__file__).resolve().parent.parent
 #: Documents done, and MiB.
 Sample = tuple[int, float]
 
 
-def check_memory(source: Path, count: int, every: float, *options: str) -> None:
-    """Run a batch, look at its memory every so many seconds, and print the peak and the slope."""
+def start_batch(source: Path, *options: str) -> tuple[subprocess.Popen[bytes], Path]:
+    """The process of a batch, and the Parquet file beside ``source`` that it will write."""
     out = source.with_suffix(".parquet")
     code = "from serving.cli import app; app()"
+    return subprocess.Popen([sys.executable, "-c", code, "batch", str(source), str(out), *options], cwd=ROOT), out
+
+
+def check_memory(source: Path, count: int, every: float, *options: str) -> None:
+    """Run a batch, look at its memory every so many seconds, and print the peak and the slope."""
     started = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-c", code, "batch", str(source), str(out), *options], cwd=ROOT)
+    process, out = start_batch(source, *options)
     samples = list(_samples(process, out, every))
     seconds = time.perf_counter() - started
     if process.returncode:
         raise SystemExit(process.returncode)
     growth, error = fit_growth(samples, count)
-    console = Console()
-    console.print(f"{count:,} documents in {seconds:,.0f} s, {len(samples)} samples of the PSS of all processes")
-    console.print(f"peak: {max(size for _, size in samples):,.1f} MiB")
-    console.print(f"slope: {growth:+.2f} MiB per 10,000 documents, standard error {error:.2f}")
+    CONSOLE.print(f"{count:,} documents in {seconds:,.0f} s, {len(samples)} samples of the PSS of all processes")
+    CONSOLE.print(f"peak: {max(size for _, size in samples):,.1f} MiB")
+    CONSOLE.print(f"slope: {growth:+.2f} MiB per 10,000 documents, standard error {error:.2f}")
 
 
 def _samples(process: subprocess.Popen[bytes], out: Path, every: float) -> Iterator[Sample]:
@@ -41,15 +44,8 @@ def _samples(process: subprocess.Popen[bytes], out: Path, every: float) -> Itera
     while process.poll() is None:
         if time.monotonic() >= due:
             due = time.monotonic() + every
-            yield done_so_far(out), sum(map(_pss, [watched, *watched.children(recursive=True)]))
+            yield done_so_far(out), sum(map(proportional_memory, [watched, *watched.children(recursive=True)]))
         time.sleep(min(0.1, every))
-
-
-def _pss(process: psutil.Process) -> float:
-    """MiB; what is shared counts in parts, so that all processes together have it once."""
-    with suppress(psutil.Error):
-        return float(process.memory_full_info().pss) / 2**20
-    return 0.0
 
 
 def done_so_far(out: Path) -> int:
@@ -58,15 +54,9 @@ def done_so_far(out: Path) -> int:
 
 
 def fit_growth(samples: Sequence[Sample], count: int) -> tuple[float, float]:
-    """Slope by least squares and its standard error, in MiB per 10,000 documents.
+    """Slope of memory over documents done and its standard error, in MiB per 10,000 documents.
 
     The first tenth warms up and the end puts the parts together: both are left out. Not numbers for fewer than three.
     """
-    some = np.array([one for one in samples if count / 10 <= one[0] < count], dtype=float).reshape(-1, 2)
-    done, sizes = some[:, 0] / 10_000, some[:, 1]
-    if len(some) < 3 or not np.ptp(done):
-        return float("nan"), float("nan")
-    away = done - done.mean()
-    growth = float(away @ sizes / (away @ away))
-    rest = sizes - sizes.mean() - growth * away
-    return growth, float(np.sqrt(rest @ rest / (len(some) - 2) / (away @ away)))
+    some = [(done / 10_000, size) for done, size in samples if count / 10 <= done < count]
+    return fit_line([done for done, _ in some], [size for _, size in some])

@@ -70,11 +70,15 @@ class Run:
         return self.statuses[200] / self.seconds
 
     def centiles(self) -> tuple[float, float]:
-        """Median and 99th centile of the milliseconds to a 200; not a number where there are fewer than two."""
-        times = [1000 * one.seconds for one in self.exchanges if one.status == 200]
-        if len(times) < 2:
-            return float("nan"), float("nan")
-        return statistics.median(times), statistics.quantiles(times, n=100, method="inclusive")[98]
+        """Median and 99th centile of the milliseconds to a 200; not numbers where there are fewer than two."""
+        return centiles([1000 * one.seconds for one in self.exchanges if one.status == 200])
+
+
+def centiles(times: Sequence[float]) -> tuple[float, float]:
+    """Median and 99th centile, in the unit of the times; not numbers where there are fewer than two."""
+    if len(times) < 2:
+        return float("nan"), float("nan")
+    return statistics.median(times), statistics.quantiles(times, n=100, method="inclusive")[98]
 
 
 @asynccontextmanager

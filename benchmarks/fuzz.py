@@ -18,15 +18,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+from bounds import CONSOLE
 from rich.table import Table
-from server import DEFAULT_BUNDLE, ROOT, serve
+from server import DEFAULT_BUNDLE, SEED_ARTICLE, serve
 
 from stance.bundle import Bundle, load_bundle
 from stance.classify import classify_document
 from stance.schema import MAX_TEXT_LENGTH, Document
 
-SEED_TEXT = ROOT / "seeds" / "000_bf9ec2e30b3d9496.txt"
 OPERATIONS = 6
 MOST = 3.0
 CHECKS = (
@@ -35,7 +34,7 @@ CHECKS = (
 )
 #: What each odd text is made of, over and over.
 ODD = {
-    "an article": SEED_TEXT.read_text(encoding="utf-8"),
+    "an article": SEED_ARTICLE.read_text(encoding="utf-8"),
     "no space": "a",
     "names": "Turkey ",
     "bidi marks": "\u202eTurkey\u202c ",
@@ -99,7 +98,7 @@ def main(
     table = Table("50,000 characters of", "seconds", "of the median", title=f"median {median:.2f} s")
     for name, value in sorted(seconds.items(), key=lambda one: -one[1]):
         table.add_row(name, f"{value:.2f}", f"{value / median:.2f}")
-    Console().print(table)
+    CONSOLE.print(table)
     raise typer.Exit(1 if failed or max(seconds.values()) > MOST * median else 0)
 
 

@@ -21,6 +21,7 @@ from serving.settings import default_workers, share_of_cores
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_BUNDLE = ROOT / "models" / "default"
+SEED_ARTICLE = ROOT / "seeds" / "000_bf9ec2e30b3d9496.txt"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import json
 import statistics
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -21,25 +20,13 @@ import typer
 from bounds import CONSOLE
 from clients import ask_in_turn
 from rich.table import Table
-from server import DEFAULT_BUNDLE, ROOT, Layout, proportional_memory, serve
+from server import DEFAULT_BUNDLE, SEED_ARTICLE, Layout, proportional_memory, serve
+from stages import time_each
 
 from serving.settings import cores
 from stance.bundle import load_bundle
 from stance.classify import classify_document
 from stance.schema import Document
-
-SEED = ROOT / "seeds" / "000_bf9ec2e30b3d9496.txt"
-
-
-def time_calls(call: object, count: int) -> list[float]:
-    """Milliseconds of each of ``count`` calls, after three to warm up."""
-    times = []
-    for number in range(count + 3):
-        started = time.perf_counter()
-        call()  # type: ignore[operator]
-        if number >= 3:
-            times.append(1000 * (time.perf_counter() - started))
-    return times
 
 
 def measure(bundle: Path, layout: Layout, text: str, requests: int) -> list[str]:
@@ -48,7 +35,9 @@ def measure(bundle: Path, layout: Layout, text: str, requests: int) -> list[str]
     with serve(bundle, **layout.settings) as server, httpx.Client(base_url=server.url, timeout=30) as client:
         # Several clients, so that all workers have worked.
         asyncio.run(ask_in_turn(f"{server.url}/classify", [body] * 16 * layout.workers, 4 * layout.workers))
-        times = time_calls(lambda: client.post("/classify", json={"text": text}).raise_for_status(), requests)
+        times = time_each(
+            lambda one: client.post("/classify", json=one).raise_for_status(), [{"text": text}] * requests
+        )
         total, largest = server.memory(), max(map(proportional_memory, server.workers()))
     return [f"{server.start:.1f} s", f"{total:.0f} MiB", f"{largest:.0f} MiB", tell(times)]
 
@@ -66,12 +55,12 @@ def main(
 
     Example: python benchmarks/service.py --requests 50
     """
-    text = SEED.read_text(encoding="utf-8")
+    text = SEED_ARTICLE.read_text(encoding="utf-8")
     layouts = list(dict.fromkeys((Layout.one(), Layout.default())))
     columns = [measure(bundle, one, text, requests) for one in layouts]
     loaded = load_bundle(bundle)
     document = Document(text, loaded.process("sochi"))
-    in_process = time_calls(lambda: classify_document(loaded, document), requests)
+    in_process = time_each(lambda one: classify_document(loaded, one), [document] * requests)
     table = Table("figure", *map(str, layouts), title=f"{bundle.name} {loaded.version}, {cores()} core(s)")
     names = ("start-up", "memory, all processes", "memory, the largest worker", "seed article, over HTTP")
     for name, *figures in zip(names, *columns, strict=True):

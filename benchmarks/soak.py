@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from bounds import CONSOLE, Bounds
 from clients import ask_at_rate, ask_in_turn
+from lines import fit_line
 from rich.table import Table
 from server import Server
 
@@ -17,28 +17,11 @@ LOAD = 0.8
 _MEMORY, _LATENCY = 0.03, 0.15
 
 
-@dataclass(frozen=True, slots=True)
-class Slope:
-    """A line through a figure over time, by least squares.
-
-    Attributes:
-        growth: over the whole time, as a share of the mean.
-        error: of the growth, one standard error.
-    """
-
-    growth: float
-    error: float
-
-
-def fit_slope(figures: Sequence[float]) -> Slope:
-    """The slope of figures taken at even intervals; not a number for fewer than three."""
-    if len(figures) < 3:
-        return Slope(float("nan"), float("nan"))
-    times, values = np.linspace(-0.5, 0.5, len(figures)), np.asarray(figures)
-    growth = float(times @ values / (times @ times))
-    rest = values - values.mean() - growth * times
-    error = float(np.sqrt(rest @ rest / (len(figures) - 2) / (times @ times)))
-    return Slope(growth / float(values.mean()), error / float(values.mean()))
+def fit_slope(figures: Sequence[float]) -> tuple[float, float]:
+    """Growth of figures taken at even intervals and its standard error, over the whole time, as shares of the mean."""
+    growth, error = fit_line(np.linspace(0, 1, len(figures)), figures)
+    mean = float(np.mean(figures))
+    return growth / mean, error / mean
 
 
 def check_soak(server: Server, bodies: Sequence[bytes], minutes: int, length: float, bounds: Bounds) -> None:
@@ -63,7 +46,7 @@ def check_soak(server: Server, bodies: Sequence[bytes], minutes: int, length: fl
     CONSOLE.print(table)
     bounds.at_most("answers other than 200", wrong, 0)
     for name, some in figures.items():
-        slope = fit_slope(some[1:])
-        CONSOLE.print(f"{name}: growth {slope.growth:+.2%} of the mean, standard error {slope.error:.2%}")
-        sure = slope.growth if slope.growth > 2 * slope.error or np.isnan(slope.growth) else min(slope.growth, 0.0)
+        growth, error = fit_slope(some[1:])
+        CONSOLE.print(f"{name}: growth {growth:+.2%} of the mean, standard error {error:.2%}")
+        sure = growth if growth > 2 * error or np.isnan(growth) else min(growth, 0.0)
         bounds.at_most(f"{name}: growth over {minutes} minutes", sure, _MEMORY if name == "PSS" else _LATENCY)

@@ -26,7 +26,7 @@ from typing import Annotated, Any
 import typer
 from articles import Article, load_articles
 from bounds import CONSOLE, Bounds
-from clients import Exchange, Run, ask_at_rate, ask_in_turn
+from clients import Exchange, Run, ask_at_rate, ask_in_turn, centiles
 from pairs import make_pipeline, time_pairs
 from rich.table import Table
 from server import DEFAULT_BUNDLE, Layout, Server, serve
@@ -66,17 +66,13 @@ def in_process(bundle: Bundle, articles: Sequence[Article], sample: int) -> list
     alone = time_engine(bundle, documents)
     labels: Labels = []
     ours = time_each(lambda one: labels.append(_labels_of(classify_document(bundle, one))), documents)
-    rows.append(Row("(b) engine alone", 1000 * len(alone) / sum(alone), _centiles(alone)))
-    rows.append(Row("(c) in process", 1000 * len(ours) / sum(ours), _centiles(ours), labels=labels[1:]))
+    rows.append(Row("(b) engine alone", 1000 * len(alone) / sum(alone), centiles(alone)))
+    rows.append(Row("(c) in process", 1000 * len(ours) / sum(ours), centiles(ours), labels=labels[1:]))
     return rows
 
 
 def _labels_of(result: Any) -> list[str]:
     return [one.stance for one in result.actors]
-
-
-def _centiles(times: list[float]) -> tuple[float, float]:
-    return statistics.median(times), statistics.quantiles(times, n=100, method="inclusive")[98]
 
 
 def over_http(server: Server, articles: Sequence[Article]) -> list[Row]:
@@ -122,11 +118,9 @@ def print_rows(rows: Sequence[Row], title: str) -> None:
     table = Table("way", "articles/s", "of (a)", "of (b)", "p50, ms", "p99, ms", "as (c)", "note", title=title)
     a, b, labels = rows[0].rate, rows[2].rate, rows[3].labels
     for row in rows:
-        centiles = ("", "") if row.centiles is None else [f"{one:.1f}" for one in row.centiles]
+        times = ("", "") if row.centiles is None else [f"{one:.1f}" for one in row.centiles]
         same = "" if row.labels is None else ("yes" if row.labels == labels else "NO")
-        table.add_row(
-            row.name, f"{row.rate:.2f}", f"{row.rate / a:.1f}", f"{row.rate / b:.2f}", *centiles, same, row.note
-        )
+        table.add_row(row.name, f"{row.rate:.2f}", f"{row.rate / a:.1f}", f"{row.rate / b:.2f}", *times, same, row.note)
     CONSOLE.print(table)
 
 

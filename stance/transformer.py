@@ -12,14 +12,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
 from stance.deadline import Deadline
-from stance.encoding import Encoder, Encoding, Window
+from stance.encoding import Encoder, Encoding, IntArray, Window
 from stance.errors import DeadlineExceeded
 from stance.schema import LABELS, NONE_ID, Mentioned, Process, Span
 
@@ -274,11 +273,15 @@ class TransformerEngine:
             rows.append(logits[window.first : window.first + window.count])
         return np.concatenate(rows)
 
-    def _run(self, window: Window) -> FloatArray:
-        feeds: dict[str, Any] = {
+    def feeds(self, window: Window) -> dict[str, IntArray]:
+        """What the graph is given for a window: an array for each of its inputs, shape ``(1, tokens)``."""
+        feeds = {
             "input_ids": window.input_ids[None],
             "attention_mask": np.ones((1, len(window.input_ids)), dtype=np.int64),
             "token_type_ids": window.token_type_ids[None],
         }
-        (logits,) = self._session.run(["logits"], {name: feeds[name] for name in self._inputs})
+        return {name: feeds[name] for name in self._inputs}
+
+    def _run(self, window: Window) -> FloatArray:
+        (logits,) = self._session.run(["logits"], self.feeds(window))
         return np.asarray(logits[0], dtype=np.float32)
