@@ -48,7 +48,9 @@ def load_assets(bundle: Bundle) -> Mapping[str, Asset]:
 
 def describe_version(bundle: Bundle) -> bytes:
     """Package and bundle as ``/version`` tells them."""
-    told = BundleOut(name=bundle.name, version=bundle.version, digest=bundle.digest)
+    told = BundleOut(
+        name=bundle.name, version=bundle.version, digest=bundle.digest, coverage=bundle.calibration.coverage
+    )
     return VersionOut(package=__version__, bundle=told).model_dump_json().encode()
 
 

@@ -35,7 +35,7 @@ COLUMNS: Mapping[str, tuple[str, str]] = {
     **{column: ("double", f"calibrated probability of `{label}`") for label, column in PROBABILITIES.items()},
     "plausible": (
         "list<string>",
-        "labels that together hold the truth in nine cases of ten (88% on gold test), most probable first",
+        "labels that together hold the truth at the coverage that the bundle states, most probable first",
     ),
     "mentions": (
         "list<struct<start: int64, end: int64, text: string>>",

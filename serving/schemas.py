@@ -127,7 +127,7 @@ class EvidenceOut(MentionOut):
 
 
 class ActorOut(BaseModel):
-    """One actor's stance; ``plausible`` holds the truth in nine cases of ten."""
+    """One actor's stance; ``plausible`` holds the truth at the coverage that the bundle states (/version)."""
 
     actor: str
     id: str | None
@@ -181,6 +181,7 @@ class BundleOut(ModelOut):
     """The bundle that is served; ``digest`` is the SHA-256 of its manifest."""
 
     digest: str
+    coverage: float = Field(description="Share of cases, 0 to 1, in which the truth is to be among `plausible`.")
 
 
 class VersionOut(BaseModel):

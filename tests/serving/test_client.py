@@ -100,7 +100,7 @@ class Mood(BaseHTTPRequestHandler):
         self.server.asked.append(time.monotonic())
         self.server.keys.append(self.headers.get("Authorization"))
         status, headers = self.server.replies.pop(0)
-        body = b'{"package": "1", "bundle": {"name": "a", "version": "1", "digest": "d"}}'
+        body = b'{"package": "1", "bundle": {"name": "a", "version": "1", "digest": "d", "coverage": 0.9}}'
         if status != 200:
             body = (
                 b'{"error": {"code": "too_many_requests", "message": "m", "field": null}}' if status < 500 else b"<p>"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import httpx
 
 import stance
+from stance.bundle import CALIBRATION
 from stance.manifest import MANIFEST, digest_of
 
 
@@ -16,6 +19,8 @@ def test_package_and_bundle_are_told(page_url: str) -> None:
     assert body["package"] == stance.__version__
     digest = digest_of((bundle_folder() / MANIFEST).read_bytes())
     assert body["bundle"]["digest"] == digest
+    calibration = json.loads((bundle_folder() / CALIBRATION).read_text())
+    assert body["bundle"]["coverage"] == calibration["coverage"]
     asked = {"text": "Turkey will come to Sochi."}
     model = httpx.post(f"{page_url}classify", json=asked, timeout=60).json()["model"]
     assert model == {key: body["bundle"][key] for key in ("name", "version")}
