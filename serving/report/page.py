@@ -8,7 +8,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from serving.report.charts import COLOURS, SIGNS, Spec, bars, clip, grid, heat_map, line, points
+from serving.report.charts import SIGNS, Spec, bars, clip, grid, heat_map, line, points
 from serving.report.results import Results, Statement
 from serving.report.views import MAX_DRAWN_ACTORS, ActorView, ProcessView, build_views
 from stance.errors import needs
@@ -48,9 +48,7 @@ def render_page(results: Results, name: str, files: dict[str, str]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(
-        {"labels": LABELS, "signs": SIGNS, "colours": COLOURS, "clip": clip, "max_actors": MAX_DRAWN_ACTORS}
-    )
+    environment.globals.update({"labels": LABELS, "signs": SIGNS, "clip": clip, "max_actors": MAX_DRAWN_ACTORS})
     return environment.get_template("report.html").render(
         name=name,
         results=results,
