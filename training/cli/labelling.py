@@ -42,6 +42,8 @@ def suggest(
         )
     undecided = sum(one.judged.undecided for one in chosen)
     console.print(f"{len(chosen)} document(s), {undecided} of them with several plausible stances for an actor")
+    if len(chosen) < count:
+        console.print("no more: the rest have no actor, are too long, or are much like these or like labelled ones")
     console.print(f"wrote {', '.join(map(str, files))}", soft_wrap=True)
 
 
