@@ -7,9 +7,7 @@ of it: its stance logits, and which tokens it looks at.
 
 from __future__ import annotations
 
-import json
 import logging
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -18,38 +16,38 @@ from transformers import PreTrainedTokenizerFast
 from stance.errors import StanceError
 from stance.transformer import HeadLayout
 from training.backbone import load_tokenizer, load_trained, own_inputs, require_vocabulary
-from training.config import TrainingConfig, parse_config
+from training.config import TrainingConfig
 from training.losses import link
+from training.runs import Run
 
 log = logging.getLogger("train")
 
 
-def check_teacher(run: Path, own: Path, digest: str) -> TrainingConfig:
+def check_teacher(teacher: Run, digest: str, *, own: Run | None = None) -> TrainingConfig:
     """The settings of a finished fine-tuning that may teach; one that was made with other data is told.
 
     Args:
-        run: folder that ``train finetune`` left.
-        own: folder of the student's run.
         digest: of the student's data.
+        own: the student's run, if it has one.
 
     Raises:
         StanceError: if nothing was finished there, or it is the student itself.
     """
-    if run.resolve() == own.resolve():
-        raise StanceError(f"--teacher {run}: is where this run goes itself; give it another --name or --seed")
-    if not (run / "done.json").exists() or not (run / "model").is_dir():
-        raise StanceError(f"--teacher {run}: no finished fine-tuning there; make one with `train finetune`")
-    stamp = json.loads((run / "run.json").read_text())
+    if own is not None and teacher.folder.resolve() == own.folder.resolve():
+        raise StanceError(f"--teacher {teacher}: is where this run goes itself; give it another --name or --seed")
+    stamp = teacher.stamp()
+    if stamp is None or not teacher.finished or not teacher.model.is_dir():
+        raise StanceError(f"--teacher {teacher}: no finished fine-tuning there; make one with `train finetune`")
     if stamp["corpus_digest"] != digest:
-        log.warning("%s was trained on other data: it may have seen what this run holds out", run)
-    return parse_config(stamp["config"])
+        log.warning("%s was trained on other data: it may have seen what this run holds out", teacher)
+    return teacher.config()
 
 
 class Teacher:
     """A finished fine-tuning that judges a student's batches.
 
     Args:
-        run: folder that ``train finetune`` left.
+        run: a finished one.
         student: the tokenizer whose ids the batches hold.
         max_length: tokens of the longest window.
         device: where the batches are.
@@ -60,15 +58,15 @@ class Teacher:
 
     def __init__(
         self,
-        run: Path,
+        run: Run,
         student: PreTrainedTokenizerFast,
         *,
         max_length: int,
         device: torch.device,
     ) -> None:
-        config = parse_config(json.loads((run / "run.json").read_text())["config"])
+        config = run.config()
         try:
-            model = load_trained(run / "model")
+            model = load_trained(run.model)
             tokenizer = load_tokenizer(config.backbone)
         except (OSError, StanceError) as error:
             raise StanceError(f"--teacher {run}: cannot be loaded: {error}") from error

@@ -29,6 +29,7 @@ from training.config import TrainingConfig
 from training.corpus import Located, ProcessNames
 from training.distil import Teacher
 from training.losses import StanceLoss
+from training.runs import Run
 from training.schedules import Clock, WeightAverage
 from training.trainer import StanceTrainer, make_arguments, score_predictions, takes_graphs
 
@@ -81,7 +82,7 @@ def finetune(
     arguments = make_arguments(config, folder, progress=progress, epochwise=epochwise)
     teacher = None
     if config.teacher:
-        teacher = Teacher(Path(config.teacher), tokenizer, max_length=config.max_length, device=arguments.device)
+        teacher = Teacher(Run(Path(config.teacher)), tokenizer, max_length=config.max_length, device=arguments.device)
     trainer = StanceTrainer(
         model=model,
         args=arguments,

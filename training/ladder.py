@@ -26,6 +26,7 @@ from training.files import save_json_whole
 from training.finetune import finetune, make_dataset, sample_records
 from training.jobs import run_jobs
 from training.metrics import Ids, Interval, clear_actors, interval_over_seeds, macro_by_subset
+from training.runs import Run
 from training.trainer import StanceTrainer
 
 log = logging.getLogger("train")
@@ -105,7 +106,7 @@ def measure_ladder(
     configs = [replace(config, **{**changes, "seed": seed}) for _, changes, seed in wanted]
     for one in configs:
         if one.teacher:
-            check_teacher(Path(one.teacher), folder, data.digest)
+            check_teacher(Run(Path(one.teacher)), data.digest)
     shared = _Shared(data, held_out, progress and jobs == 1)
     for number, measured in run_jobs(_measure_run, shared, configs, jobs=jobs):
         row, changes, seed = wanted[number]

@@ -5,9 +5,7 @@ A run that was stopped goes on where it was with ``resume``; a bundle appears wh
 
 from __future__ import annotations
 
-import json
 import logging
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -18,7 +16,7 @@ from sklearn.pipeline import Pipeline
 
 import stance
 from stance.baseline import BaselineEngine
-from stance.bundle import Bundle, save_json
+from stance.bundle import Bundle
 from stance.calibration import Calibration
 from stance.classify import Engine
 from stance.errors import StanceError
@@ -28,37 +26,23 @@ from training.baseline import fit_baseline, predict_yardsticks
 from training.batches import RecordEncoder
 from training.bundling import write_baseline_bundle, write_transformer_bundle
 from training.calibrate import fit_calibration, held_out_logits
-from training.config import TrainingConfig, parse_config
+from training.config import TrainingConfig
 from training.data import Data, load_data
 from training.distil import check_teacher
 from training.evaluate import Scores, score
 from training.export import MIN_INT8_AGREEMENT, Parity, export_model
 from training.finetune import finetune
 from training.metrics import Ids, Interval, interval_over_seeds, macro_by_subset
+from training.runs import Run, Trained
 from training.schedules import Clock
 
 log = logging.getLogger("train")
 
 
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """A fine-tuned model on disk.
-
-    Attributes:
-        seconds: of the whole training, those before a stop too.
-        teacher: the settings of the one it learnt from, if any.
-    """
-
-    folder: Path
-    seconds: float
-    history: list[dict[str, Any]]
-    teacher: dict[str, Any] | None
-
-
 def finetune_step(
     data: Data,
     config: TrainingConfig,
-    folder: Path,
+    run: Run,
     *,
     resume: bool = False,
     overwrite: bool = False,
@@ -67,71 +51,42 @@ def finetune_step(
     """Fine-tune, or take up what an earlier run with the same settings and data left.
 
     Args:
-        folder: of this seed.
-        resume: go on from what lies in it, if anything does.
+        run: of this seed.
+        resume: go on from what lies in its folder, if anything does.
         overwrite: begin anew, whatever lies in it.
 
     Raises:
-        StanceError: if an earlier run lies in ``folder`` that is neither to be taken up nor overwritten, or cannot be.
+        StanceError: if an earlier run lies there that is neither to be taken up nor overwritten, or cannot be.
     """
-    stamp_file, done_file = folder / "run.json", folder / "done.json"
-    _check_folder(data, config, folder, resume=resume, overwrite=overwrite)
-    if resume and done_file.exists():
-        done = json.loads(done_file.read_text())
-        log.info("fine-tuning was done already: %s", folder)
-        return Trained(folder / "model", done["seconds"], done["history"], done.get("teacher"))
-    teacher = asdict(check_teacher(Path(config.teacher), folder, data.digest)) if config.teacher else None
-    if not (resume and stamp_file.exists()):
-        shutil.rmtree(folder, ignore_errors=True)  # what another run left must not be taken up by a later --resume
-    folder.mkdir(parents=True, exist_ok=True)
-    save_json(stamp_file, _stamp(data, config))
-    started = time.monotonic() - (Clock.seconds(Clock.last_whole(folder / "checkpoints")) if resume else 0.0)
+    _check_run(data, config, run, resume=resume, overwrite=overwrite)
+    if resume and run.finished:
+        log.info("fine-tuning was done already: %s", run)
+        return run.trained()
+    teacher = asdict(check_teacher(Run(Path(config.teacher)), data.digest, own=run)) if config.teacher else None
+    if not (resume and run.stamp()):
+        run.begin(config, data.digest)
+    started = time.monotonic() - Clock.seconds(Clock.last_whole(run.checkpoints))
     trainer = finetune(
         data.splits["train"],
         data.splits["dev"],
         data.lexicon,
         data.known,
         config,
-        folder / "checkpoints",
+        run.checkpoints,
         resume=resume,
         progress=progress,
     )
-    trainer.save_model(str(folder / "model"))
-    trained = Trained(folder / "model", time.monotonic() - started, trainer.state.log_history, teacher)
-    save_json(done_file, {"seconds": trained.seconds, "history": trained.history, "teacher": teacher})
+    trainer.save_model(str(run.model))
+    trained = Trained(run.model, time.monotonic() - started, trainer.state.log_history, teacher)
+    run.finish(trained)
     return trained
 
 
-def _check_folder(data: Data, config: TrainingConfig, folder: Path, *, resume: bool, overwrite: bool) -> None:
+def _check_run(data: Data, config: TrainingConfig, run: Run, *, resume: bool, overwrite: bool) -> None:
     if resume:
-        check_resumable(data, config, folder)
-    elif not overwrite and folder.exists() and any(folder.iterdir()):
-        what = "a finished run" if (folder / "done.json").exists() else "a run that was begun"
-        raise StanceError(
-            f"{folder}: holds {what}; go on with it by --resume, begin anew with --overwrite, or give another --name"
-        )
-
-
-def check_resumable(data: Data, config: TrainingConfig, folder: Path) -> None:
-    """Check that what an earlier run left in ``folder``, if anything, can be taken up.
-
-    Raises:
-        StanceError: if it was made with other settings or data.
-    """
-    file = folder / "run.json"
-    if file.exists() and _load_stamp(file) != _stamp(data, config):
-        raise StanceError(
-            f"{file}: made with other settings or data; run under another --name, or begin anew with --overwrite"
-        )
-
-
-def _stamp(data: Data, config: TrainingConfig) -> dict[str, Any]:
-    return {"config": asdict(config), "corpus_digest": data.digest, "package_version": stance.__version__}
-
-
-def _load_stamp(file: Path) -> dict[str, Any]:
-    stamp = json.loads(file.read_text())
-    return {**stamp, "config": asdict(parse_config(stamp.get("config", {})))}
+        run.check_same(config, data.digest)
+    elif not overwrite:
+        run.check_free()
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +163,7 @@ def as_dicts(rows: Mapping[str, Mapping[str, Interval]]) -> dict[str, dict[str, 
 
 
 def load_run(
-    folder: Path,
+    run: Run,
     paths: Sequence[Path],
     *,
     extra: Sequence[Path] = (),
@@ -220,23 +175,23 @@ def load_run(
     Raises:
         StanceError: if there is none, or another version or other data made it.
     """
-    if not (folder / "done.json").exists():
+    stamp = run.stamp()
+    if stamp is None or not run.finished:
         raise StanceError(
-            f"{folder}: no finished fine-tuning; run `train finetune` first, with the same --name and --seed"
+            f"{run}: no finished fine-tuning; run `train finetune` first, with the same --name and --seed"
         )
-    version = json.loads((folder / "run.json").read_text()).get("package_version")
+    version = stamp.get("package_version")
     if version != stance.__version__:
         raise StanceError(
-            f"{folder}: was fine-tuned by version {version} of this package, this is {stance.__version__}; export it "
+            f"{run}: was fine-tuned by version {version} of this package, this is {stance.__version__}; export it "
             "with that one, or fine-tune it again with `train finetune --overwrite`, the same --name and --seed"
         )
-    stamp = _load_stamp(folder / "run.json")
     data = load_data(paths, extra=extra, calibration=calibration, own_processes=own_processes)
     if stamp.get("corpus_digest") != data.digest:
         raise StanceError(
-            f"{folder}: was trained on other data; give the same --data, --extra and --process, or train again"
+            f"{run}: was trained on other data; give the same --data, --extra and --process, or train again"
         )
-    return TrainingConfig(**stamp["config"]), data
+    return run.config(), data
 
 
 def over_seeds(scores: Sequence[Scores]) -> dict[str, Interval]:
@@ -268,17 +223,15 @@ def run(
         StanceError: before anything is done, if one of these folders holds a run that may not be touched, or the
             backbone cannot be trained so.
     """
-    configs = {
-        runs / folder.name / f"seed-{seed}": replace(config, seed=seed)
-        for seed in range(config.seed, config.seed + seeds)
-    }
-    for place, own in configs.items():
-        _check_folder(data, own, place, resume=resume, overwrite=overwrite)
+    configs = [replace(config, seed=seed) for seed in range(config.seed, config.seed + seeds)]
+    places = [Run.of(runs / folder.name, own.seed) for own in configs]
+    for place, own in zip(places, configs, strict=True):
+        _check_run(data, own, place, resume=resume, overwrite=overwrite)
     require_backbone(config)  # before the baseline is fitted
     log.info("baseline")
     yardsticks = baseline_step(data).rows
     results: list[tuple[Trained, Exported]] = []
-    for place, own in configs.items():
+    for place, own in zip(places, configs, strict=True):
         log.info("fine-tuning, seed %d", own.seed)
         trained = finetune_step(data, own, place, resume=resume, overwrite=overwrite, progress=progress)
         log.info("export, calibration and evaluation, seed %d", own.seed)

@@ -23,6 +23,7 @@ from stance.errors import StanceError
 from training.cli.models import choose
 from training.config import PRESETS, quick
 from training.pipeline import load_run
+from training.runs import Run
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -122,7 +123,7 @@ def test_a_run_of_another_version_is_not_exported(tmp_path: Path) -> None:
     (tmp_path / "done.json").write_text("{}")
     (tmp_path / "run.json").write_text('{"package_version": "0.0.1", "config": {"unknown": 1}}')
     with pytest.raises(StanceError, match=r"version 0\.0\.1 .*`train finetune --overwrite`"):
-        load_run(tmp_path, [tmp_path])
+        load_run(Run(tmp_path), [tmp_path])
 
 
 @pytest.mark.slow

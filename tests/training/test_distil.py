@@ -28,6 +28,7 @@ from training.corpus import Record, load_corpus
 from training.data import load_data
 from training.distil import Teacher, check_teacher, distil_loss, translate_ids
 from training.losses import link
+from training.runs import Run
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def taught(tmp_path_factory: pytest.TempPathFactory, mpnet: Path, small_corpus: 
     """A finished fine-tuning of that backbone."""
     run = tmp_path_factory.mktemp("runs") / "seed-13"
     config = TrainingConfig(backbone=str(mpnet), epochs=1.0, learning_rate=1e-3, key_size=8)
-    pipeline.finetune_step(load_data([small_corpus]), config, run, resume=False, progress=False)
+    pipeline.finetune_step(load_data([small_corpus]), config, Run(run), resume=False, progress=False)
     return run
 
 
@@ -64,7 +65,7 @@ def student(config: TrainingConfig) -> PreTrainedTokenizerFast:
 
 
 def teacher_of(run: Path, student: PreTrainedTokenizerFast, max_length: int = 320) -> Teacher:
-    return Teacher(run, student, max_length=max_length, device=torch.device("cpu"))
+    return Teacher(Run(run), student, max_length=max_length, device=torch.device("cpu"))
 
 
 @pytest.fixture(scope="module")
@@ -109,16 +110,17 @@ def test_a_faulty_teacher_costs_no_earlier_run(
 ) -> None:
     data = load_data([small_corpus])
     for teacher, told in ((taught, "where this run goes itself"), (tmp_path / "typo", "no finished fine-tuning there")):
+        own = replace(config, teacher=str(teacher))
         with pytest.raises(StanceError, match=told):
-            pipeline.finetune_step(data, replace(config, teacher=str(teacher)), taught, overwrite=True, progress=False)
+            pipeline.finetune_step(data, own, Run(taught), overwrite=True, progress=False)
     assert (taught / "model" / "model.safetensors").exists()
 
 
-def test_a_teacher_of_other_data_is_told(tmp_path: Path, taught: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_teacher_of_other_data_is_told(taught: Path, caplog: pytest.LogCaptureFixture) -> None:
     digest = json.loads((taught / "run.json").read_text())["corpus_digest"]
-    check_teacher(taught, tmp_path, digest)
+    check_teacher(Run(taught), digest)
     assert not caplog.records
-    check_teacher(taught, tmp_path, "another")
+    check_teacher(Run(taught), "another")
     assert "was trained on other data" in caplog.text
 
 
@@ -166,7 +168,7 @@ def test_a_student_comes_nearer_to_its_teacher(
     pupil = replace(config, teacher=str(taught), distil_weight=50.0)
 
     def distance(of: TrainingConfig, name: str) -> float:
-        pipeline.finetune_step(data, of, tmp_path / name, resume=False, progress=False)
+        pipeline.finetune_step(data, of, Run(tmp_path / name), resume=False, progress=False)
         own = teacher_of(tmp_path / name, student).read(inputs_of(batch), labels)
         return float(distil_loss(own, reading, labels, temperature=2.0, link_weight=0.3))
 

@@ -26,6 +26,7 @@ from training.export import export_model
 from training.finetune import finetune, make_dataset
 from training.losses import StanceLoss, link
 from training.pipeline import finetune_step
+from training.runs import Run
 from training.schedules import Clock, StagedSampler, WeightAverage
 from training.trainer import StanceTrainer, make_arguments, score_predictions
 
@@ -343,7 +344,7 @@ def test_only_a_checkpoint_that_was_written_to_its_end_is_gone_on_from(
 ) -> None:
     data, config = load_data([small_corpus]), replace(config, epochs=2.0, average=0.9)
     data = replace(data, splits={**data.splits, "train": data.splits["train"][:16], "dev": data.splits["dev"][:2]})
-    finetune_step(data, config, tmp_path, progress=False)
+    finetune_step(data, config, Run(tmp_path), progress=False)
     first, last = sorted(tmp_path.glob("checkpoints/*"), key=lambda one: int(one.name.split("-")[1]))
     assert 0 < Clock.seconds(first) < Clock.seconds(last)
     assert Clock.last_whole(tmp_path / "checkpoints") == last
@@ -351,5 +352,5 @@ def test_only_a_checkpoint_that_was_written_to_its_end_is_gone_on_from(
     assert Clock.last_whole(tmp_path / "checkpoints") == first
     (first / "seconds.json").write_text("1000.0")
     (tmp_path / "done.json").unlink()
-    assert finetune_step(data, config, tmp_path, resume=True, progress=False).seconds > 1000
+    assert finetune_step(data, config, Run(tmp_path), resume=True, progress=False).seconds > 1000
     assert Clock.seconds(last) > 1000

@@ -14,6 +14,7 @@ from training.config import TrainingConfig
 from training.corpus import load_corpus
 from training.data import load_data, load_divided
 from training.processes import PROCESSES, free_names, load_processes
+from training.runs import Run
 from training.splits import assign_splits
 
 TEXT = "Turkey will send a delegation to Sochi on Monday, officials said. The Delta Council stayed away from it {}."
@@ -131,11 +132,11 @@ def test_a_run_with_own_labels_is_taken_up_with_the_same_ones(
     own, process = write_records({"split": None}), write(tmp_path / "own.json", [OWN])
     data = load_data([small_corpus], extra=[own], own_processes=[process])
     config = TrainingConfig(backbone=str(tiny_backbone), epochs=0.1, key_size=8)
-    pipeline.finetune_step(data, config, tmp_path / "run", resume=False, progress=False)
-    _, again = pipeline.load_run(tmp_path / "run", [small_corpus], extra=[own], own_processes=[process])
+    pipeline.finetune_step(data, config, Run(tmp_path / "run"), resume=False, progress=False)
+    _, again = pipeline.load_run(Run(tmp_path / "run"), [small_corpus], extra=[own], own_processes=[process])
     assert again.digest == data.digest
     with pytest.raises(StanceError, match="give the same --data, --extra and --process"):
-        pipeline.load_run(tmp_path / "run", [small_corpus], extra=[own])
+        pipeline.load_run(Run(tmp_path / "run"), [small_corpus], extra=[own])
 
 
 def test_own_processes_are_part_of_the_data(tmp_path: Path, small_corpus: Path) -> None:

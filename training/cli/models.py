@@ -102,6 +102,7 @@ def finetune(
     prepare()
     from training import pipeline
     from training.data import load_data, require_enough, thin
+    from training.runs import Run
 
     given = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size}
     config = choose(preset, backbone, layers, given, seed, teacher, quick_run)
@@ -111,8 +112,8 @@ def finetune(
         require_enough(loaded)
         if quick_run:
             loaded = thin(loaded, _QUICK_HELD_OUT)
-        folder = runs / _run_name(name, quick_run) / f"seed-{seed}"
-        trained = pipeline.finetune_step(loaded, config, folder, resume=resume, overwrite=overwrite)
+        run = Run.of(runs / _run_name(name, quick_run), seed)
+        trained = pipeline.finetune_step(loaded, config, run, resume=resume, overwrite=overwrite)
     console.print(f"wrote {trained.folder} in {trained.seconds:.0f} s")
 
 
@@ -132,10 +133,11 @@ def export(
     """
     prepare()
     from training import pipeline
+    from training.runs import Run
 
     with told():
         config, held_out = pipeline.load_run(
-            runs / name / f"seed-{seed}", data, extra=extra, calibration=calibration, own_processes=process
+            Run.of(runs / name, seed), data, extra=extra, calibration=calibration, own_processes=process
         )
         metrics = pipeline.run(held_out, config, folder=models / name, runs=runs, resume=True)
     _print_rows(metrics["rows"])

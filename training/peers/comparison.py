@@ -27,7 +27,7 @@ from training.peers.few_shot import fit_setfit, predict_setfit
 from training.peers.fitted import Fitted, measure, timed
 from training.peers.ours import bundle_engine, fit_ours
 from training.peers.pairs import PairEncoder
-from training.pipeline import check_resumable
+from training.runs import Run
 
 log = logging.getLogger("train")
 
@@ -79,7 +79,7 @@ def compare_peers(
     """
     config = settings.ours
     # Before hours are spent on the other peers.
-    check_resumable(data, config, runs / f"seed-{config.seed}")
+    Run.of(runs, config.seed).check_same(config, data.digest)
     load_tokenizer(config.backbone)
     train = sample_records(data.splits["train"], config)
     result: dict[str, Any] = {
@@ -126,7 +126,7 @@ def _fit_all(
         "pair encoder", partial(pairs.fit, train, progress=progress), PairEncoder.predict, "predicts in fp32; PyTorch"
     )
     log.info("ours")
-    yield from fit_ours(data, train, config, runs / f"seed-{config.seed}", progress=progress)
+    yield from fit_ours(data, train, config, Run.of(runs, config.seed), progress=progress)
 
 
 def _pair_config(settings: PeerSettings) -> TrainingConfig:

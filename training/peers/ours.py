@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from stance.bundle import Bundle
 from stance.calibration import Calibration
@@ -19,7 +18,8 @@ from training.data import Data
 from training.evaluate import predict_ids
 from training.export import SMOOTHING_RECORDS, export_model
 from training.peers.fitted import Fitted
-from training.pipeline import Trained, finetune_step
+from training.pipeline import finetune_step
+from training.runs import Run, Trained
 
 
 def bundle_engine(data: Data, engine: Engine, name: str) -> Bundle:
@@ -43,11 +43,11 @@ def bundle_trained(data: Data, config: TrainingConfig, trained: Trained) -> tupl
 
 
 def fit_ours(
-    data: Data, train: Sequence[Located], config: TrainingConfig, folder: Path, *, progress: bool = True
+    data: Data, train: Sequence[Located], config: TrainingConfig, run: Run, *, progress: bool = True
 ) -> list[Fitted]:
-    """Fine-tune our model, or take up what an earlier run left in ``folder``; fp32 and int8 are a peer each."""
+    """Fine-tune our model, or take up what an earlier run left; fp32 and int8 are a peer each."""
     own = replace(data, splits={**data.splits, "train": train})
-    trained = finetune_step(own, config, folder, resume=True, progress=progress)
+    trained = finetune_step(own, config, run, resume=True, progress=progress)
     note = "one pass for all actors; ONNX Runtime, as served"
     return [
         Fitted(f"ours, {bundle.name}", partial(predict_ids, bundle, names=data.names), trained.seconds, note)

@@ -1,0 +1,127 @@
+"""The folder of a fine-tuning: what lies where in it, and who may go on with it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import stance
+from stance.bundle import save_json
+from stance.errors import StanceError
+from training.config import TrainingConfig, parse_config
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A fine-tuned model on disk.
+
+    Attributes:
+        seconds: of the whole training, those before a stop too.
+        teacher: the settings of the one it learnt from, if any.
+    """
+
+    folder: Path
+    seconds: float
+    history: list[dict[str, Any]]
+    teacher: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The fine-tuning of one seed: ``run.json`` lies in its folder once it is begun, ``done.json`` once it is finished.
+
+    What it was begun with is its stamp: settings, digest of the data, version of this package.
+    """
+
+    folder: Path
+
+    @classmethod
+    def of(cls, named: Path, seed: int) -> Run:
+        """The run of a seed in ``named``, the folder of all runs of one name."""
+        return cls(named / f"seed-{seed}")
+
+    def __str__(self) -> str:
+        return str(self.folder)
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of what the Trainer keeps on the way."""
+        return self.folder / "checkpoints"
+
+    @property
+    def model(self) -> Path:
+        """The folder of the trained model."""
+        return self.folder / "model"
+
+    @property
+    def finished(self) -> bool:
+        """Whether it came to its end."""
+        return self._done_file.exists()
+
+    def begin(self, config: TrainingConfig, digest: str) -> None:
+        """Stamp an empty folder: what another run left must not be taken up by a later ``--resume``."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        save_json(self._stamp_file, _make_stamp(config, digest))
+
+    def stamp(self) -> dict[str, Any] | None:
+        """What it was begun with, as it was written; None if it was not."""
+        return json.loads(self._stamp_file.read_text()) if self._stamp_file.exists() else None
+
+    def config(self) -> TrainingConfig:
+        """The settings that it was begun with.
+
+        Raises:
+            StanceError: if they are of another version.
+        """
+        return parse_config((self.stamp() or {}).get("config", {}))
+
+    def finish(self, trained: Trained) -> None:
+        """Tell that the model is there, and how it came to be."""
+        done = {"seconds": trained.seconds, "history": trained.history, "teacher": trained.teacher}
+        save_json(self._done_file, done)
+
+    def trained(self) -> Trained:
+        """What a finished run made."""
+        done = json.loads(self._done_file.read_text())
+        return Trained(self.model, done["seconds"], done["history"], done.get("teacher"))
+
+    def check_same(self, config: TrainingConfig, digest: str) -> None:
+        """Check that what an earlier run left, if anything, can be taken up.
+
+        Raises:
+            StanceError: if it was made with other settings or data.
+        """
+        stamp = self.stamp()
+        if stamp is not None and {**stamp, "config": asdict(self.config())} != _make_stamp(config, digest):
+            raise StanceError(
+                f"{self._stamp_file}: made with other settings or data; run under another --name, or begin anew with "
+                "--overwrite"
+            )
+
+    def check_free(self) -> None:
+        """Check that no earlier run left anything.
+
+        Raises:
+            StanceError: if one did.
+        """
+        if self.folder.exists() and any(self.folder.iterdir()):
+            what = "a finished run" if self.finished else "a run that was begun"
+            raise StanceError(
+                f"{self}: holds {what}; go on with it by --resume, begin anew with --overwrite, or give another --name"
+            )
+
+    @property
+    def _stamp_file(self) -> Path:
+        return self.folder / "run.json"
+
+    @property
+    def _done_file(self) -> Path:
+        return self.folder / "done.json"
+
+
+def _make_stamp(config: TrainingConfig, digest: str) -> dict[str, Any]:
+    return {"config": asdict(config), "corpus_digest": digest, "package_version": stance.__version__}
