@@ -7,7 +7,10 @@ of it: its stance logits, and which tokens it looks at.
 
 from __future__ import annotations
 
+import hashlib
 import logging
+from dataclasses import asdict
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -16,19 +19,21 @@ from transformers import PreTrainedTokenizerFast
 from stance.errors import StanceError
 from stance.transformer import HeadLayout
 from training.backbone import load_tokenizer, load_trained, own_inputs, require_vocabulary
-from training.config import TrainingConfig
 from training.losses import link
 from training.runs import Run
 
 log = logging.getLogger("train")
 
 
-def check_teacher(teacher: Run, digest: str, *, own: Run | None = None) -> TrainingConfig:
-    """The settings of a finished fine-tuning that may teach; one that was made with other data is told.
+def check_teacher(teacher: Run, digest: str, *, own: Run | None = None) -> dict[str, Any]:
+    """What tells a finished fine-tuning that may teach from any other; one that was made with other data is told.
 
     Args:
         digest: of the student's data.
         own: the student's run, if it has one.
+
+    Returns:
+        Its settings and ``weights_sha256``.
 
     Raises:
         StanceError: if nothing was finished there, or it is the student itself.
@@ -36,11 +41,12 @@ def check_teacher(teacher: Run, digest: str, *, own: Run | None = None) -> Train
     if own is not None and teacher.folder.resolve() == own.folder.resolve():
         raise StanceError(f"--teacher {teacher}: is where this run goes itself; give it another --name or --seed")
     stamp = teacher.stamp()
-    if stamp is None or not teacher.finished or not teacher.model.is_dir():
+    if stamp is None or not teacher.finished or not teacher.weights.exists():
         raise StanceError(f"--teacher {teacher}: no finished fine-tuning there; make one with `train finetune`")
     if stamp["corpus_digest"] != digest:
         log.warning("%s was trained on other data: it may have seen what this run holds out", teacher)
-    return teacher.config()
+    with teacher.weights.open("rb") as stream:
+        return {**asdict(teacher.config()), "weights_sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
 
 
 class Teacher:

@@ -90,28 +90,33 @@ def measure_ladder(
         before they become int8, with the actors given; one that the text does not name is judged too.
 
     Raises:
-        StanceError: if ``folder`` holds a ladder of other settings or data, or a row of that name with other changes.
+        StanceError: if ``folder`` holds a ladder of other settings or data, or a row of that name with other changes or
+            another teacher, or that may not teach.
     """
     ladder = _load(folder, _stamp(data, held_out, config))
-    done = {(one["row"], one["seed"]): one["changes"] for one in ladder["runs"]}
-    wanted: list[tuple[str, Changes, int]] = []
+    made = {
+        row: {"changes": dict(changes), "teacher": _teacher_of(replace(config, **changes), data)}
+        for row, changes in rows.items()
+    }
+    done = {(one["row"], one["seed"]): {key: one.get(key) for key in ("changes", "teacher")} for one in ladder["runs"]}
+    wanted: list[tuple[str, int]] = []
     for seed in range(config.seed, config.seed + seeds):
-        for row, changes in rows.items():
-            if done.get((row, seed), changes) != changes:
-                raise StanceError(f"{folder / LADDER}: has a row {row!r} of other settings; give another --name")
+        for row in rows:
+            if done.get((row, seed), made[row]) != made[row]:
+                raise StanceError(
+                    f"{folder / LADDER}: has a row {row!r} of other settings or with another teacher; give another "
+                    "--name"
+                )
             if (row, seed) in done:
                 log.info("%s, seed %d: was done already", row, seed)
             else:
-                wanted.append((row, changes, seed))
-    configs = [replace(config, **{**changes, "seed": seed}) for _, changes, seed in wanted]
-    for one in configs:
-        if one.teacher:
-            check_teacher(Run(Path(one.teacher)), data.digest)
+                wanted.append((row, seed))
+    configs = [replace(config, **{**rows[row], "seed": seed}) for row, seed in wanted]
     shared = _Shared(data, held_out, progress and jobs == 1)
     for number, measured in run_jobs(_measure_run, shared, configs, jobs=jobs):
-        row, changes, seed = wanted[number]
+        row, seed = wanted[number]
         log.info("%s, seed %d: done", row, seed)
-        ladder["runs"].append({"row": row, "changes": dict(changes), "seed": seed, "jobs": jobs, **measured})
+        ladder["runs"].append({"row": row, **made[row], "seed": seed, "jobs": jobs, **measured})
         ladder["runs"].sort(key=lambda one: (_place(one["row"], list(rows)), one["seed"]))
         save_json_whole(folder / LADDER, ladder)
     return ladder
@@ -129,6 +134,10 @@ def summarise_ladder(ladder: Mapping[str, Any]) -> list[tuple[str, list[dict[str
         }
         rows.append((row, runs, scores))
     return rows
+
+
+def _teacher_of(config: TrainingConfig, data: Data) -> dict[str, Any] | None:
+    return check_teacher(Run(Path(config.teacher)), data.digest) if config.teacher else None
 
 
 def _place(row: str, rows: Sequence[str]) -> int:

@@ -58,13 +58,12 @@ def finetune_step(
     Raises:
         StanceError: if an earlier run lies there that is neither to be taken up nor overwritten, or cannot be.
     """
-    _check_run(data, config, run, resume=resume, overwrite=overwrite)
+    teacher = _check_run(data, config, run, resume=resume, overwrite=overwrite)
     if resume and run.finished:
         log.info("fine-tuning was done already: %s", run)
         return run.trained()
-    teacher = asdict(check_teacher(Run(Path(config.teacher)), data.digest, own=run)) if config.teacher else None
     if not (resume and run.stamp()):
-        run.begin(config, data.digest)
+        run.begin(config, data.digest, teacher)
     started = time.monotonic() - Clock.seconds(Clock.last_whole(run.checkpoints))
     trainer = finetune(
         data.splits["train"],
@@ -82,11 +81,18 @@ def finetune_step(
     return trained
 
 
-def _check_run(data: Data, config: TrainingConfig, run: Run, *, resume: bool, overwrite: bool) -> None:
+def _check_run(data: Data, config: TrainingConfig, run: Run, *, resume: bool, overwrite: bool) -> dict[str, Any] | None:
+    """The teacher that a run may learn from, if there is one and anything left to learn."""
     if resume:
         run.check_same(config, data.digest)
     elif not overwrite:
         run.check_free()
+    if not config.teacher or (resume and run.finished):  # one that is done needs its teacher no more
+        return None
+    teacher = check_teacher(Run(Path(config.teacher)), data.digest, own=run)
+    if resume:
+        run.check_taught_by(teacher)
+    return teacher
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,8 +226,8 @@ def run(
         resume, overwrite: as :func:`finetune_step` has them, for each seed.
 
     Raises:
-        StanceError: before anything is done, if one of these folders holds a run that may not be touched, or the
-            backbone cannot be trained so.
+        StanceError: before anything is done, if one of these folders holds a run that may not be touched, the
+            teacher may not teach, or the backbone cannot be trained so.
     """
     configs = [replace(config, seed=seed) for seed in range(config.seed, config.seed + seeds)]
     places = [Run.of(runs / folder.name, own.seed) for own in configs]

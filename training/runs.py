@@ -20,7 +20,7 @@ class Trained:
 
     Attributes:
         seconds: of the whole training, those before a stop too.
-        teacher: the settings of the one it learnt from, if any.
+        teacher: what tells the one it learnt from, if any, from others, as :func:`training.distil.check_teacher` does.
     """
 
     folder: Path
@@ -33,7 +33,7 @@ class Trained:
 class Run:
     """The fine-tuning of one seed: ``run.json`` lies in its folder once it is begun, ``done.json`` once it is finished.
 
-    What it was begun with is its stamp: settings, digest of the data, version of this package.
+    What it was begun with is its stamp: settings, digest of the data, version of this package, and the teacher.
     """
 
     folder: Path
@@ -57,15 +57,20 @@ class Run:
         return self.folder / "model"
 
     @property
+    def weights(self) -> Path:
+        """The weights of the trained model."""
+        return self.model / "model.safetensors"
+
+    @property
     def finished(self) -> bool:
         """Whether it came to its end."""
         return self._done_file.exists()
 
-    def begin(self, config: TrainingConfig, digest: str) -> None:
+    def begin(self, config: TrainingConfig, digest: str, teacher: dict[str, Any] | None = None) -> None:
         """Stamp an empty folder: what another run left must not be taken up by a later ``--resume``."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
-        save_json(self._stamp_file, _make_stamp(config, digest))
+        save_json(self._stamp_file, {**_make_stamp(config, digest), "teacher": teacher})
 
     def stamp(self) -> dict[str, Any] | None:
         """What it was begun with, as it was written; None if it was not."""
@@ -95,11 +100,27 @@ class Run:
         Raises:
             StanceError: if it was made with other settings or data.
         """
-        stamp = self.stamp()
-        if stamp is not None and {**stamp, "config": asdict(self.config())} != _make_stamp(config, digest):
+        stamp, wanted = self.stamp(), _make_stamp(config, digest)
+        if stamp is None:
+            return
+        begun = {**stamp, "config": asdict(self.config())}
+        if {key: begun.get(key) for key in wanted} != wanted:
             raise StanceError(
                 f"{self._stamp_file}: made with other settings or data; run under another --name, or begin anew with "
                 "--overwrite"
+            )
+
+    def check_taught_by(self, teacher: dict[str, Any]) -> None:
+        """Check that what an earlier run left, if anything, learnt from this teacher.
+
+        Raises:
+            StanceError: if it was another one, or has been trained anew since.
+        """
+        stamp = self.stamp()
+        if stamp is not None and stamp.get("teacher") != teacher:
+            raise StanceError(
+                f"{self._stamp_file}: was begun with another teacher than lies in its --teacher now; put that one "
+                "back, run under another --name, or begin anew with --overwrite"
             )
 
     def check_free(self) -> None:

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from transformers import MPNetConfig, MPNetModel, MPNetTokenizerFast, PreTrainedTokenizerFast
 
 from stance.actors import Lexicon
-from stance.bundle import load_bundle
+from stance.bundle import load_bundle, save_json
 from stance.classify import classify_document
 from stance.errors import StanceError
 from stance.schema import Document, Process
@@ -27,8 +27,9 @@ from training.config import TrainingConfig, parse_config
 from training.corpus import Record, load_corpus
 from training.data import load_data
 from training.distil import Teacher, check_teacher, distil_loss, translate_ids
+from training.ladder import LADDER, measure_ladder
 from training.losses import link
-from training.runs import Run
+from training.runs import Run, Trained
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +115,32 @@ def test_a_faulty_teacher_costs_no_earlier_run(
         with pytest.raises(StanceError, match=told):
             pipeline.finetune_step(data, own, Run(taught), overwrite=True, progress=False)
     assert (taught / "model" / "model.safetensors").exists()
+
+
+def test_a_student_goes_on_with_the_teacher_that_it_began_with(
+    tmp_path: Path, config: TrainingConfig, small_corpus: Path
+) -> None:
+    data, teacher, student = load_data([small_corpus]), Run(tmp_path / "teacher"), Run(tmp_path / "student")
+    own, rows = replace(config, teacher=str(teacher)), {"taught": {"teacher": str(teacher)}}
+    teacher.begin(config, data.digest)
+    teacher.model.mkdir()
+    teacher.weights.write_bytes(b"first")
+    teacher.finish(Trained(teacher.model, 1.0, [], None))
+    told = check_teacher(teacher, data.digest)
+    student.begin(own, data.digest, told)
+    student.check_taught_by(told)
+    empty = measure_ladder(data, {}, config, rows={}, seeds=1, folder=tmp_path)
+    done = {"row": "taught", "changes": rows["taught"], "teacher": told, "seed": config.seed}
+    save_json(tmp_path / LADDER, {**empty, "runs": [done]})
+    assert measure_ladder(data, {}, config, rows=rows, seeds=1, folder=tmp_path)["runs"] == [done]
+    teacher.weights.write_bytes(b"trained anew")
+    with pytest.raises(StanceError, match=r"run\.json: was begun with another teacher .*--overwrite"):
+        pipeline.finetune_step(data, own, student, resume=True, progress=False)
+    with pytest.raises(StanceError, match="'taught' of other settings or with another teacher"):
+        measure_ladder(data, {}, config, rows=rows, seeds=1, folder=tmp_path)
+    student.finish(Trained(student.model, 1.0, [], told))
+    teacher.weights.unlink()
+    assert pipeline.finetune_step(data, own, student, resume=True, progress=False).teacher == told
 
 
 def test_a_teacher_of_other_data_is_told(taught: Path, caplog: pytest.LogCaptureFixture) -> None:
