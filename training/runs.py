@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import stance
-from stance.bundle import save_json
 from stance.errors import StanceError
 from training.config import TrainingConfig, parse_config
+from training.files import save_json_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,38 +67,53 @@ class Run:
         return self._done_file.exists()
 
     def begin(self, config: TrainingConfig, digest: str, teacher: dict[str, Any] | None = None) -> None:
-        """Stamp an empty folder: what another run left must not be taken up by a later ``--resume``."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
-        save_json(self._stamp_file, {**_make_stamp(config, digest), "teacher": teacher})
+        """Stamp an empty folder: what another run left must not be taken up by a later ``--resume``.
+
+        Raises:
+            StanceError: if what lies in it cannot be deleted.
+        """
+        try:
+            if self.folder.exists():
+                shutil.rmtree(self.folder)
+        except OSError as error:
+            raise StanceError(f"{self}: cannot be deleted: {error}; delete it, or give another --name") from error
+        save_json_whole(self._stamp_file, {**_make_stamp(config, digest), "teacher": teacher})
 
     def stamp(self) -> dict[str, Any] | None:
-        """What it was begun with, as it was written; None if it was not."""
-        return json.loads(self._stamp_file.read_text()) if self._stamp_file.exists() else None
+        """What it was begun with, as it was written; None if it was not.
+
+        Raises:
+            StanceError: if it cannot be read.
+        """
+        return _load(self._stamp_file) if self._stamp_file.exists() else None
 
     def config(self) -> TrainingConfig:
         """The settings that it was begun with.
 
         Raises:
-            StanceError: if they are of another version.
+            StanceError: if they cannot be read or are of another version.
         """
         return parse_config((self.stamp() or {}).get("config", {}))
 
     def finish(self, trained: Trained) -> None:
         """Tell that the model is there, and how it came to be."""
         done = {"seconds": trained.seconds, "history": trained.history, "teacher": trained.teacher}
-        save_json(self._done_file, done)
+        save_json_whole(self._done_file, done)
 
     def trained(self) -> Trained:
-        """What a finished run made."""
-        done = json.loads(self._done_file.read_text())
+        """What a finished run made.
+
+        Raises:
+            StanceError: if what tells of it cannot be read.
+        """
+        done = _load(self._done_file)
         return Trained(self.model, done["seconds"], done["history"], done.get("teacher"))
 
     def check_same(self, config: TrainingConfig, digest: str) -> None:
         """Check that what an earlier run left, if anything, can be taken up.
 
         Raises:
-            StanceError: if it was made with other settings or data.
+            StanceError: if it was made with other settings or data, or cannot be read.
         """
         stamp, wanted = self.stamp(), _make_stamp(config, digest)
         if stamp is None:
@@ -142,6 +157,16 @@ class Run:
     @property
     def _done_file(self) -> Path:
         return self.folder / "done.json"
+
+
+def _load(file: Path) -> dict[str, Any]:
+    try:
+        value: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StanceError(
+            f"{file}: cannot be read: {error}; run under another --name, or begin anew with --overwrite"
+        ) from error
+    return value
 
 
 def _make_stamp(config: TrainingConfig, digest: str) -> dict[str, Any]:
