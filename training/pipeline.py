@@ -27,6 +27,7 @@ from training.batches import RecordEncoder
 from training.bundling import write_baseline_bundle, write_transformer_bundle
 from training.calibrate import fit_calibration, held_out_logits
 from training.config import TrainingConfig
+from training.corpus import Located
 from training.data import Data, load_data
 from training.distil import check_teacher
 from training.evaluate import Scores, score
@@ -113,25 +114,43 @@ class Exported:
 
 def export_step(data: Data, config: TrainingConfig, trained: Trained, *, min_agreement: float) -> Exported:
     """Export, check parity, calibrate and score on test."""
+    graphs, engines, parity = export_trained(data, config, trained, data.splits["dev"], min_agreement=min_agreement)
+    (fp32, theirs), (int8, ours) = map(calibrated, (data, data), engines, ("fp32", "int8"))
+    of_int8, of_fp32 = (score(one, data.splits["test"], names=data.names) for one in (int8, fp32))
+    return Exported(graphs[1], int8.calibration, of_int8, of_fp32, parity, float((ours == theirs).mean()))
+
+
+def export_trained(
+    data: Data, config: TrainingConfig, trained: Trained, located: Sequence[Located], *, min_agreement: float
+) -> tuple[tuple[bytes, bytes], tuple[Engine, Engine], Parity]:
+    """The graphs of a trained model and their engines, each in fp32 and int8, and how they agree.
+
+    Args:
+        located, min_agreement: as :func:`training.export.export_model` has them.
+
+    Raises:
+        StanceError: if the backbone's vocabulary is not that of the training any more.
+        ParityError: if they do not agree well enough.
+    """
     encoder = make_encoder(load_tokenizer(config.backbone), config)
     layout = HeadLayout(config.key_size)
     encode = RecordEncoder(encoder, data.lexicon, data.known, config)
     model = load_trained(trained.folder)
     require_vocabulary(model, config.backbone)
-    fp32, int8, parity = export_model(model, encoder, layout, encode, data.splits["dev"], min_agreement=min_agreement)
-    engines = [TransformerEngine(graph, encoder, layout) for graph in (int8, fp32)]
-    (int8_bundle, ours), (fp32_bundle, theirs) = map(calibrated, (data, data), engines, ("int8", "fp32"))
-    scores = [score(one, data.splits["test"], names=data.names) for one in (int8_bundle, fp32_bundle)]
-    return Exported(int8, int8_bundle.calibration, *scores, parity, float((ours == theirs).mean()))
+    fp32, int8, parity = export_model(model, encoder, layout, encode, located, min_agreement=min_agreement)
+    engines = TransformerEngine(fp32, encoder, layout), TransformerEngine(int8, encoder, layout)
+    return (fp32, int8), engines, parity
+
+
+def bundle_engine(data: Data, engine: Engine, name: str, calibration: Calibration | None = None) -> Bundle:
+    """A bundle in memory; without a calibration it is good for its labels only."""
+    return Bundle(name, "", engine, data.lexicon, {one.key: one for one in data.known}, calibration or Calibration())
 
 
 def calibrated(data: Data, engine: Engine, name: str) -> tuple[Bundle, Ids]:
     """A bundle in memory around an engine, its probabilities calibrated, and the labels that it gives those cases."""
-    known = data.known
     logits, y_true = held_out_logits(engine, data.calibration, data.lexicon, data.names)
-    calibration = fit_calibration(logits, y_true)
-    bundle = Bundle(name, "", engine, data.lexicon, {one.key: one for one in known}, calibration)
-    return bundle, logits.argmax(axis=1)
+    return bundle_engine(data, engine, name, fit_calibration(logits, y_true)), logits.argmax(axis=1)
 
 
 @dataclass(frozen=True, slots=True)

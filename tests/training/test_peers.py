@@ -11,14 +11,16 @@ from transformers import AutoModelForSequenceClassification
 
 from stance.errors import StanceError
 from stance.schema import LABELS, Span
-from training.backbone import load_tokenizer, make_classifier
+from training.backbone import load_tokenizer, make_classifier, make_model
 from training.config import TrainingConfig
 from training.data import Data, load_data
 from training.metrics import clear_actors, label_ids, macro_by_subset
 from training.peers.cases import CaseMaker, nearest_sentences
 from training.peers.comparison import PeerSettings, _pair_config, compare_peers
 from training.peers.fitted import Fitted, measure
+from training.peers.ours import bundle_trained
 from training.peers.pairs import PairEncoder
+from training.runs import Trained
 from training.trainer import make_arguments
 
 SENTENCES = [Span(0, 9), Span(10, 19), Span(20, 29), Span(30, 39), Span(40, 49)]
@@ -118,6 +120,15 @@ def test_what_cannot_be_taken_up_is_told_before_anything_is_trained(
     with pytest.raises(StanceError, match="made with other settings or data"):
         compare_peers(data, data.splits["test"], PeerSettings(ours), runs=tmp_path, on="test", progress=False)
     assert not (tmp_path / "peers.json").exists()
+
+
+def test_a_model_of_another_vocabulary_is_no_peer(data: Data, tiny_backbone: Path, tmp_path: Path) -> None:
+    config = TrainingConfig(backbone=str(tiny_backbone), key_size=8)
+    model = make_model(config)
+    model.resize_token_embeddings(model.config.vocab_size + 8)
+    model.save_pretrained(tmp_path)
+    with pytest.raises(StanceError, match="fine-tune it again"):
+        bundle_trained(data, config, Trained(tmp_path, 1.0, [], None))
 
 
 @pytest.mark.slow

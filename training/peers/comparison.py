@@ -25,8 +25,9 @@ from training.metrics import Ids, clear_actors
 from training.peers.cases import CaseMaker
 from training.peers.few_shot import fit_setfit, predict_setfit
 from training.peers.fitted import Fitted, measure, timed
-from training.peers.ours import bundle_engine, fit_ours
+from training.peers.ours import fit_ours
 from training.peers.pairs import PairEncoder
+from training.pipeline import bundle_engine
 from training.runs import Run
 
 log = logging.getLogger("train")
