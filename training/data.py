@@ -93,7 +93,8 @@ def load_data(
 
     Args:
         extra: files of own labels, with or without splits.
-        calibration: files whose dev split the probabilities are fitted on; none: the corpus's own dev split.
+        calibration: files whose dev split the probabilities are fitted on, and of which own labels may copy nothing;
+            none: the corpus's own dev split.
         own_processes: files of processes that are added to the known ones or, by key, replace them.
 
     Raises:
@@ -105,21 +106,22 @@ def load_data(
     for one in located:
         if one.record.split is not None:
             splits[one.record.split].append(one)
-    held_out = _dev_records(calibration)
+    reports = load_corpus(calibration) if calibration else []
+    held_out = _held_out(reports, calibration, "dev", "calibrate", "--calibration") if calibration else splits["dev"]
     own = set(corpus_files(extra)) if extra else set()
-    _refuse_copies([one for one in located if one.path in own], held_out)
+    _refuse_copies([one for one in located if one.path in own], reports)
     actors = json.loads((DATA / "actors.json").read_text(encoding="utf-8"))
     digest = hashlib.sha256((corpus_digest(located) + json.dumps([actors, processes])).encode()).hexdigest()
-    return Data(splits, held_out or splits["dev"], actors, processes, digest)
+    return Data(splits, held_out, actors, processes, digest)
 
 
-def _refuse_copies(own: Sequence[Located], held_out: Sequence[Located]) -> None:
-    """Refuse own labels, of whatever split, that are near-duplicates of what the probabilities are fitted on."""
-    if not own or not held_out:
+def _refuse_copies(own: Sequence[Located], reports: Sequence[Located]) -> None:
+    """Refuse own labels that are near-duplicates of what is calibrated or measured on, both of whatever split."""
+    if not own or not reports:
         return
-    pairs = near_duplicates([one.record.text for one in (*own, *held_out)])
+    pairs = near_duplicates([one.record.text for one in (*own, *reports)])
     faults = [
-        f"{own[left]}: text: {similarity:.2f} like {held_out[right - len(own)]}; leave it out of your labels"
+        f"{own[left]}: text: {similarity:.2f} like {reports[right - len(own)]}; leave it out of your labels"
         for left, right, similarity in pairs
         if left < len(own) <= right
     ]
@@ -132,24 +134,21 @@ def load_names() -> ProcessNames:
     return ProcessNames(parse_processes(json.loads((DATA / "processes.json").read_text(encoding="utf-8"))))
 
 
-def _dev_records(paths: Sequence[Path]) -> list[Located]:
-    if not paths:
-        return []
-    return load_held_out(paths, "dev", purpose="calibrate", option="--calibration")
-
-
-def load_held_out(
-    paths: Sequence[Path], split: Split, *, purpose: str = "measure", option: str = "--data"
-) -> list[Located]:
+def load_held_out(paths: Sequence[Path], split: Split, *, option: str = "--data") -> list[Located]:
     """The records of one split in some files.
 
     Args:
         option: by which the files were named.
 
     Raises:
-        CorpusError: if there are none to ``purpose`` on.
+        CorpusError: if there are none to measure on.
     """
-    located = load_corpus(paths)
+    return _held_out(load_corpus(paths), paths, split, "measure", option)
+
+
+def _held_out(
+    located: Sequence[Located], paths: Sequence[Path], split: Split, purpose: str, option: str
+) -> list[Located]:
     wanted = [one for one in located if one.record.split == split]
     if not wanted:
         told = (

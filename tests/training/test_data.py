@@ -24,14 +24,12 @@ def test_probabilities_are_fitted_on_the_dev_split_unless_other_records_are_name
     assert [len(spread(range(count), 64)) for count in (3, 64, 65, 129)] == [3, 64, 64, 64]  # type: ignore[arg-type]
 
 
-def test_own_labels_that_copy_what_the_probabilities_are_fitted_on_are_refused(
-    small_corpus: Path, write_records: Callable[..., Path]
-) -> None:
+def test_own_labels_that_copy_a_report_are_refused(small_corpus: Path, write_records: Callable[..., Path]) -> None:
     text = "Turkey will send a delegation to Sochi on Monday, its ministry said. The Delta Council stayed away{}."
-    reports = write_records({"split": "dev", "text": text.format("")}, name="gold.jsonl")
     own = write_records({"id": "own", "split": "train", "text": text.format(" again")}, name="own.jsonl")
     assert "own" in [one.record.id for one in load_data([small_corpus], extra=[own]).splits["train"]]
-    for split in ("train", "dev", "test"):
+    for split, other in (("train", "dev"), ("dev", "dev"), ("test", "dev"), ("train", "test")):
+        reports = write_records({"split": "dev"}, {"split": other, "text": text.format("")}, name="gold.jsonl")
         write_records({"id": "own", "split": split, "text": text.format(" again")}, name="own.jsonl")
         with pytest.raises(CorpusError, match=r"own\.jsonl.*leave it out of your labels"):
             load_data([small_corpus], extra=[own], calibration=[reports])
