@@ -26,6 +26,8 @@ from training.pipeline import load_run
 from training.runs import Run
 
 ROOT = Path(__file__).resolve().parents[2]
+TEXT = "Rain fell on the valley all week, and the ferry to the islands did not sail."
+FERRY = {"actor": "ferry", "mentions": ["ferry"], "label": "none", "evidence": []}
 
 
 def command(*args: object) -> list[str]:
@@ -45,6 +47,18 @@ def test_check_tells_each_fault_and_fails(write_records: Callable[..., Path]) ->
     told = train("check", "--data", path, code=1)
     assert f"{path}:1: register:" in told
     assert "1 fault(s)" in told
+
+
+def test_check_refuses_own_labels_that_a_run_would_refuse(
+    small_corpus: Path, write_records: Callable[..., Path]
+) -> None:
+    args = ["check", "--data", small_corpus]
+    reports = write_records({"split": "dev"}, name="reports.jsonl")
+    assert "no faults" in train(*args, "--calibration", reports)
+    own = write_records({"id": "own"}, name="own.jsonl")
+    assert "leave it out of your labels" in train(*args, "--extra", own, "--calibration", reports, code=1)
+    write_records({"id": "own", "text": TEXT, "actors": [FERRY]}, name="own.jsonl")
+    assert "at least 20 are needed" in train(*args, "--extra", own, "--calibration", reports, code=1)
 
 
 def test_check_is_content_with_the_corpus() -> None:

@@ -10,34 +10,50 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from training.cli.shell import DataOption, ExtraOption, GoldDataOption, ProcessOption, console, errors, prepare, told
-from training.corpus import CORPUS, GOLD, SPLITS, corpus_files, load_corpus
+from training.cli.shell import (
+    CalibrationOption,
+    DataOption,
+    ExtraOption,
+    GoldDataOption,
+    ProcessOption,
+    console,
+    errors,
+    prepare,
+    told,
+)
+from training.corpus import CORPUS, GOLD, corpus_files, load_corpus
 
 if TYPE_CHECKING:
     from training.overview.tables import Sheet
 
 
-def check(data: DataOption = [CORPUS], extra: ExtraOption = [], process: ProcessOption = []) -> None:
-    """Check every record and split; each fault is told as file:line with the value received.
+def check(
+    data: DataOption = [CORPUS],
+    extra: ExtraOption = [],
+    process: ProcessOption = [],
+    calibration: CalibrationOption = [GOLD],
+) -> None:
+    """Check every record and split, labels of your own as `train run` does; each fault is told as file:line.
 
     Example: train check --extra my-labels.jsonl --process my-process.json
     """
     prepare()
-    from training.data import load_divided
-    from training.processes import free_names, load_processes
+    from training.data import load_data, require_enough
+    from training.processes import free_names
 
     with told():
-        known = load_processes(process)
-        located = load_divided(data, extra)
+        loaded = load_data(data, extra=extra, calibration=calibration, own_processes=process)
+        if extra:  # data alone may be a part of a corpus
+            require_enough(loaded)
+    located = [one for ones in loaded.splits.values() for one in ones]
     table = Table("split", "records", "labels", title=f"{len(located)} records, no faults")
-    for split in SPLITS:
-        ones = [one.record for one in located if one.record.split == split]
-        table.add_row(split, str(len(ones)), str(sum(len(one.actors) for one in ones)))
+    for split, ones in loaded.splits.items():
+        table.add_row(split, str(len(ones)), str(sum(len(one.record.actors) for one in ones)))
     console.print(table)
     labels = Counter(actor.label for one in located for actor in one.record.actors)
     console.print("labels: " + ", ".join(f"{label} {count}" for label, count in labels.most_common()))
     own = set(corpus_files(extra)) if extra else set()
-    for name, count in free_names([one for one in located if one.path in own], known).items():
+    for name, count in free_names([one for one in located if one.path in own], loaded.processes).items():
         console.print(f"{count} of your records on {name!r}, which is no name of a known process")
 
 
