@@ -135,7 +135,7 @@ def load_names() -> ProcessNames:
 
 
 def load_held_out(paths: Sequence[Path], split: Split, *, option: str = "--data") -> list[Located]:
-    """The records of one split in some files.
+    """The records of one split in some files, clear labels among them.
 
     Args:
         option: by which the files were named.
@@ -150,11 +150,9 @@ def _held_out(
     located: Sequence[Located], paths: Sequence[Path], split: Split, purpose: str, option: str
 ) -> list[Located]:
     wanted = [one for one in located if one.record.split == split]
-    if not wanted:
-        told = (
-            f"{', '.join(map(str, paths))}: no record of split {split!r} to {purpose} on; "
-            f"name files that have some by {option}"
-        )
+    if not any(one.record.clear for one in wanted):
+        what = f"no clear label in the records of split {split!r}" if wanted else f"no record of split {split!r}"
+        told = f"{', '.join(map(str, paths))}: {what} to {purpose} on; name files that have some by {option}"
         if any(one.record.split is None for one in located):
             told += "; `train split --data FILE` gives a split to records without"
         raise CorpusError([told])

@@ -28,7 +28,7 @@ from training.bundling import write_baseline_bundle, write_transformer_bundle
 from training.calibrate import fit_calibration, held_out_logits
 from training.config import TrainingConfig
 from training.corpus import Located
-from training.data import Data, load_data
+from training.data import Data, load_data, require_enough
 from training.distil import check_teacher
 from training.evaluate import Scores, score
 from training.export import MIN_INT8_AGREEMENT, Parity, export_model
@@ -199,6 +199,7 @@ def load_run(
 
     Raises:
         StanceError: if there is none, or another version or other data made it.
+        CorpusError: if there is too little to calibrate or measure on.
     """
     stamp = run.stamp()
     if stamp is None or not run.finished:
@@ -216,6 +217,7 @@ def load_run(
         raise StanceError(
             f"{run}: was trained on other data; give the same --data, --extra and --process, or train again"
         )
+    require_enough(data)  # the files for calibration may be others than those of the training
     return run.config(), data
 
 

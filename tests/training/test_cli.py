@@ -22,6 +22,7 @@ from stance.bundle import load_bundle, verify_bundle
 from stance.errors import StanceError
 from training.cli.models import choose
 from training.config import PRESETS, quick
+from training.data import load_data, require_enough
 from training.pipeline import load_run
 from training.runs import Run
 
@@ -138,6 +139,19 @@ def test_a_run_of_another_version_is_not_exported(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text('{"package_version": "0.0.1", "config": {"unknown": 1}}')
     with pytest.raises(StanceError, match=r"version 0\.0\.1 .*`train finetune --overwrite`"):
         load_run(Run(tmp_path), [tmp_path])
+
+
+def test_a_quick_run_looks_whether_what_it_takes_is_enough(
+    small_corpus: Path, tmp_path: Path, write_records: Callable[..., Path]
+) -> None:
+    reports = write_records(
+        *({"split": "dev", "text": f"{TEXT} ({n})", "actors": [{**FERRY, "ambiguous": n % 2 == 0}]} for n in range(60))
+    )
+    require_enough(load_data([small_corpus], calibration=[reports]))
+    for command in ("run", "finetune"):
+        told = train(command, "--quick", "--data", small_corpus, "--calibration", reports, "--runs", tmp_path, code=1)
+        assert "calibration: 0 clear labels" in told
+    assert not (tmp_path / "quick").exists()
 
 
 @pytest.mark.slow

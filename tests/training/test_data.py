@@ -7,7 +7,7 @@ import pytest
 
 from stance.errors import CorpusError
 from training.corpus import spread
-from training.data import load_data, require_enough, thin
+from training.data import load_data, load_held_out, require_enough, thin
 
 
 def test_probabilities_are_fitted_on_the_dev_split_unless_other_records_are_named(
@@ -39,6 +39,16 @@ def test_calibration_needs_a_dev_split(small_corpus: Path, write_records: Callab
     reports = write_records({"split": "test"})
     with pytest.raises(CorpusError, match="no record of split 'dev' to calibrate on"):
         load_data([small_corpus], calibration=[reports])
+
+
+def test_records_that_are_all_ambiguous_are_nothing_to_measure_on(write_records: Callable[..., Path]) -> None:
+    actor = {"actor": "Turkey", "mentions": ["Turkey"], "label": "support", "ambiguous": True}
+    actor["evidence"] = ["will send a delegation"]
+    unclear = {"split": "test", "text": "Turkey will send a delegation.", "actors": [actor]}
+    clear = {"split": "test"}
+    with pytest.raises(CorpusError, match="no clear label in the records of split 'test' to measure on"):
+        load_held_out([write_records(unclear)], "test")
+    assert len(load_held_out([write_records(unclear, clear)], "test")) == 2
 
 
 def test_too_few_cases_to_calibrate_on_are_told_before_anything_is_trained(

@@ -137,6 +137,12 @@ def test_a_run_with_own_labels_is_taken_up_with_the_same_ones(
     assert again.digest == data.digest
     with pytest.raises(StanceError, match="give the same --data, --extra and --process"):
         pipeline.load_run(Run(tmp_path / "run"), [small_corpus], extra=[own])
+    ferry = {"actor": "ferry", "mentions": ["ferry"], "label": "none", "evidence": []}
+    few = write_records({"split": "dev", "text": "The ferry did not sail.", "actors": [ferry]}, name="few.jsonl")
+    with pytest.raises(CorpusError, match="calibration: 1 clear label"):
+        pipeline.load_run(
+            Run(tmp_path / "run"), [small_corpus], extra=[own], calibration=[few], own_processes=[process]
+        )
 
 
 def test_own_processes_are_part_of_the_data(tmp_path: Path, small_corpus: Path) -> None:

@@ -109,9 +109,9 @@ def finetune(
     _refuse_both(resume, overwrite)
     with told():
         loaded = load_data(data, extra=extra, calibration=calibration, own_processes=process)
-        require_enough(loaded)
         if quick_run:
             loaded = thin(loaded, _QUICK_HELD_OUT)
+        require_enough(loaded)
         run = Run.of(runs / _run_name(name, quick_run), seed)
         trained = pipeline.finetune_step(loaded, config, run, resume=resume, overwrite=overwrite)
     console.print(f"wrote {trained.folder} in {trained.seconds:.0f} s")
@@ -249,9 +249,9 @@ def run(
     started = time.monotonic()
     with told():
         loaded = load_data(data, extra=extra, calibration=calibration, own_processes=process)
-        require_enough(loaded)
         if quick_run:
             loaded = thin(loaded, _QUICK_HELD_OUT)
+        require_enough(loaded)
         agreement = _QUICK_AGREEMENT if quick_run else pipeline.MIN_INT8_AGREEMENT
         metrics = pipeline.run(
             loaded,
