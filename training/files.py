@@ -1,13 +1,15 @@
-"""Files that are written whole or not at all: whoever is stopped on the way leaves the earlier one."""
+"""Files that are written whole or not at all: whoever is stopped on the way leaves the earlier one, to go on with."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from stance.bundle import save_json
+from stance.errors import StanceError
 
 
 @contextmanager
@@ -26,3 +28,25 @@ def save_json_whole(path: Path, value: Any) -> None:
     """As :func:`stance.bundle.save_json`, whole."""
     with written_whole(path) as temporary:
         save_json(temporary, value)
+
+
+def load_stamped(path: Path, stamp: Mapping[str, Any]) -> dict[str, Any]:
+    """What an earlier call left in ``path``, to go on with; where there is no such file, the stamp alone.
+
+    Args:
+        stamp: what the results depend on, as plain values; it lies among them.
+
+    Raises:
+        StanceError: if the file cannot be read, or was made with another stamp.
+    """
+    if not path.exists():
+        return dict(stamp)
+    try:
+        held: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StanceError(f"{path}: cannot be read: {error}; give another --name, or delete the file") from error
+    if others := [key for key, value in stamp.items() if held.get(key) != value]:
+        raise StanceError(
+            f"{path}: made with other settings or data ({', '.join(others)}); give another --name, or delete the file"
+        )
+    return held

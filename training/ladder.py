@@ -5,7 +5,6 @@ The learning curve is one: its rows are shares of the training data.
 
 from __future__ import annotations
 
-import json
 import logging
 import tempfile
 import time
@@ -22,7 +21,7 @@ from training.config import TrainingConfig
 from training.corpus import Located, corpus_digest
 from training.data import Data
 from training.distil import check_teacher
-from training.files import save_json_whole
+from training.files import load_stamped, save_json_whole
 from training.finetune import finetune, make_dataset, sample_records
 from training.jobs import run_jobs
 from training.metrics import Ids, Interval, clear_actors, interval_over_seeds, macro_by_subset
@@ -93,7 +92,8 @@ def measure_ladder(
         StanceError: if ``folder`` holds a ladder of other settings or data, or a row of that name with other changes or
             another teacher, or that may not teach.
     """
-    ladder = _load(folder, _stamp(data, held_out, config))
+    ladder = load_stamped(folder / LADDER, _stamp(data, held_out, config))
+    ladder.setdefault("runs", [])
     made = {
         row: {"changes": dict(changes), "teacher": _teacher_of(replace(config, **changes), data)}
         for row, changes in rows.items()
@@ -198,13 +198,3 @@ def _stamp(data: Data, held_out: Mapping[str, Sequence[Located]], config: Traini
         "held_out": {name: corpus_digest(located) for name, located in held_out.items()},
         "package_version": stance.__version__,
     }
-
-
-def _load(folder: Path, stamp: dict[str, Any]) -> dict[str, Any]:
-    path = folder / LADDER
-    if not path.exists():
-        return {**stamp, "runs": []}
-    ladder: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    if {key: ladder.get(key) for key in stamp} != stamp:
-        raise StanceError(f"{path}: made with other settings or data; give another --name, or delete the file")
-    return ladder

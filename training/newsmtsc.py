@@ -21,14 +21,17 @@ import torch.nn.functional as F
 from datasets import Dataset
 from sklearn.metrics import f1_score
 
+import stance
 from stance.encoding import Encoder
 from stance.errors import CorpusError
+from stance.manifest import digest_of
 from stance.schema import Process, Span
 from stance.transformer import mention_weights
 from training.backbone import load_tokenizer, make_classifier, make_encoder, own_inputs
 from training.batches import IGNORE, Collator
 from training.config import TrainingConfig
 from training.corpus import read_lines
+from training.files import load_stamped, save_json_whole
 from training.jobs import run_jobs
 from training.metrics import interval_over_seeds
 from training.trainer import HeadTrainer, make_arguments, takes_graphs
@@ -37,6 +40,7 @@ log = logging.getLogger("train")
 
 POLARITIES = ("negative", "neutral", "positive")
 _IDS = {2.0: 0, 4.0: 1, 6.0: 2}
+NEWSMTSC = "newsmtsc.json"
 TRAIN = "train.jsonl"
 #: rw resembles the real world's shares; in mt every sentence has several targets.
 TESTS = {"rw": "split_rw_test.jsonl", "mt": "split_mt_test.jsonl"}
@@ -140,34 +144,55 @@ def polarity_loss(outputs: Any, labels: dict[str, torch.Tensor], num_items_in_ba
 
 
 def run_newsmtsc(
-    folder: Path, config: TrainingConfig, *, seeds: int = 3, jobs: int = 1, progress: bool = True
+    folder: Path, config: TrainingConfig, *, runs: Path, seeds: int = 3, jobs: int = 1, progress: bool = True
 ) -> dict[str, Any]:
     """Train on the training file with each seed, and measure on the whole test files.
 
     Args:
+        runs: folder of ``newsmtsc.json``, which is written anew after each seed; a seed that it has already is not
+            trained again.
         jobs: train so many at a time, each in a process of its own.
 
     Returns:
-        ``macro_f1`` and ``by_seed`` by test file, in shares of 1; the published table in points; counts and settings.
+        What ``newsmtsc.json`` holds: an entry for each seed; ``macro_f1`` and ``by_seed`` by test file, in shares of 1,
+        over the seeds of this call; the published table in points; counts and settings.
 
     Raises:
         CorpusError: if a file is missing or faulty.
+        StanceError: if ``runs`` holds a result of other settings or data.
     """
     train = load_sentences(folder / TRAIN)
     tests = {name: load_sentences(folder / file) for name, file in TESTS.items()}
-    configs = [replace(config, seed=seed) for seed in range(config.seed, config.seed + seeds)]
-    shared = (train, tests, progress and jobs == 1)
-    runs = dict(run_jobs(_measure_seed, shared, configs, jobs=jobs))
-    by_seed = {name: [runs[number]["macro_f1"][name] for number in sorted(runs)] for name in tests}
-    intervals = {name: interval_over_seeds(values) if seeds > 1 else None for name, values in by_seed.items()}
+    stamp = {
+        "config": asdict(config),
+        "data": {file: digest_of((folder / file).read_bytes()) for file in (TRAIN, *TESTS.values())},
+        "package_version": stance.__version__,
+    }
+    result = load_stamped(runs / NEWSMTSC, stamp)
+    result.setdefault("runs", [])
+    result.update(published=PUBLISHED, note=NOTE)
+    result["targets"] = {name: sum(len(one.labels) for one in ones) for name, ones in {"train": train, **tests}.items()}
+    wanted = range(config.seed, config.seed + seeds)
+    done = {one["seed"] for one in result["runs"]}
+    configs = [replace(config, seed=seed) for seed in wanted if seed not in done]
+    for number, measured in run_jobs(_measure_seed, (train, tests, progress and jobs == 1), configs, jobs=jobs):
+        result["runs"].append({"seed": configs[number].seed, **measured})
+        result["runs"].sort(key=lambda one: one["seed"])
+        save_json_whole(runs / NEWSMTSC, {**result, **_sum_up(result["runs"], wanted)})
+    result.update(_sum_up(result["runs"], wanted))
+    save_json_whole(runs / NEWSMTSC, result)  # seeds that were done already may be summed up otherwise now
+    return result
+
+
+def _sum_up(runs: Sequence[Mapping[str, Any]], seeds: Sequence[int]) -> dict[str, Any]:
+    asked = [one for one in runs if one["seed"] in seeds]
+    by_seed = {name: [one["macro_f1"][name] for one in asked] for name in TESTS}
     return {
         "by_seed": by_seed,
-        "macro_f1": {name: asdict(one) if one else None for name, one in intervals.items()},
-        "published": PUBLISHED,
-        "note": NOTE,
-        "targets": {name: sum(len(one.labels) for one in ones) for name, ones in {"train": train, **tests}.items()},
-        "parameters": runs[0]["parameters"],
-        "config": asdict(config),
+        "macro_f1": {
+            name: asdict(interval_over_seeds(values)) if len(values) > 1 else None for name, values in by_seed.items()
+        },
+        "parameters": asked[0]["parameters"],
     }
 
 

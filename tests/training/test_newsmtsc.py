@@ -10,10 +10,21 @@ import pytest
 import torch
 from transformers import RobertaConfig, RobertaModel
 
-from stance.errors import CorpusError
+from stance.errors import CorpusError, StanceError
 from training.backbone import load_tokenizer, make_encoder
 from training.batches import Collator
-from training.newsmtsc import SentenceEncoder, benchmark_config, load_sentences, pool_targets, run_newsmtsc
+from training.config import TrainingConfig
+from training.newsmtsc import (
+    NEWSMTSC,
+    Sentence,
+    SentenceEncoder,
+    _fit,
+    benchmark_config,
+    load_sentences,
+    pool_targets,
+    run_newsmtsc,
+)
+from training.trainer import HeadTrainer
 
 LINES = [
     ("Ada Brown praised the plan, but Carl Diaz was mocked.", [("Ada Brown", 4.0), ("Carl Diaz", 2.0)]),
@@ -87,7 +98,7 @@ def test_a_target_is_the_mean_of_its_mention(folder: Path, tiny_backbone: Path) 
 
 def test_it_learns_a_sample_and_tells_all_seeds(folder: Path, tiny_backbone: Path) -> None:
     config = benchmark_config(backbone=str(tiny_backbone), epochs=60.0, learning_rate=2e-3, batch_size=4)
-    result = run_newsmtsc(folder, config, seeds=2, progress=False)
+    result = run_newsmtsc(folder, config, runs=folder / "runs", seeds=2, progress=False)
     assert set(result["by_seed"]) == {"rw", "mt"}
     assert all(len(values) == 2 for values in result["by_seed"].values())
     assert result["macro_f1"]["rw"]["value"] > 0.8
@@ -99,7 +110,33 @@ def test_a_backbone_that_knows_no_second_type_is_taken(folder: Path, tiny_backbo
     backbone = tmp_path / "roberta"
     shutil.copytree(tiny_backbone, backbone)
     shape = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
-    config = RobertaConfig(vocab_size=len(load_tokenizer(str(tiny_backbone))), type_vocab_size=1, **shape)
-    RobertaModel(config).save_pretrained(backbone)
-    result = run_newsmtsc(folder, benchmark_config(backbone=str(backbone), epochs=1.0), seeds=1, progress=False)
+    roberta = RobertaConfig(vocab_size=len(load_tokenizer(str(tiny_backbone))), type_vocab_size=1, **shape)
+    RobertaModel(roberta).save_pretrained(backbone)
+    config = benchmark_config(backbone=str(backbone), epochs=1.0)
+    result = run_newsmtsc(folder, config, runs=tmp_path / "runs", seeds=1, progress=False)
     assert len(result["by_seed"]["rw"]) == 1
+
+
+def test_a_seed_that_has_a_result_is_not_trained_again(
+    folder: Path, tiny_backbone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, runs, trained = benchmark_config(backbone=str(tiny_backbone), epochs=1.0), folder / "runs", []
+
+    def fit_or_fail(train: Sequence[Sentence], own: TrainingConfig, *, progress: bool) -> HeadTrainer:
+        trained.append(own.seed)
+        if trained == [1, 2]:
+            raise MemoryError
+        return _fit(train, own, progress=progress)
+
+    monkeypatch.setattr("training.newsmtsc._fit", fit_or_fail)
+    with pytest.raises(MemoryError):
+        run_newsmtsc(folder, config, runs=runs, seeds=2, progress=False)
+    first = json.loads((runs / NEWSMTSC).read_text())["runs"]
+    assert [one["seed"] for one in first] == [1]
+    result = run_newsmtsc(folder, config, runs=runs, seeds=2, progress=False)
+    assert trained == [1, 2, 2]
+    assert result["runs"][:1] == first
+    assert len(result["by_seed"]["rw"]) == 2
+    assert json.loads((runs / NEWSMTSC).read_text()) == result
+    with pytest.raises(StanceError, match=r"made with other settings or data \(config\)"):
+        run_newsmtsc(folder, benchmark_config(backbone=str(tiny_backbone)), runs=runs, progress=False)

@@ -16,7 +16,7 @@ from training.config import TrainingConfig
 from training.data import Data, load_data
 from training.metrics import clear_actors, label_ids, macro_by_subset
 from training.peers.cases import CaseMaker, nearest_sentences
-from training.peers.comparison import PeerSettings, _pair_config, compare_peers
+from training.peers.comparison import PEERS, PeerSettings, _pair_config, compare_peers
 from training.peers.fitted import Fitted, measure
 from training.peers.ours import bundle_trained
 from training.peers.pairs import PairEncoder
@@ -131,6 +131,28 @@ def test_a_model_of_another_vocabulary_is_no_peer(data: Data, tiny_backbone: Pat
         bundle_trained(data, config, Trained(tmp_path, 1.0, [], None))
 
 
+def test_a_peer_that_has_a_result_is_not_trained_again(
+    data: Data, tiny_backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("training.peers.comparison.fit_setfit", stop)
+    settings, few = PeerSettings(TrainingConfig(backbone=str(tiny_backbone))), data.splits["test"][:4]
+    kept = []
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            compare_peers(data, few, settings, runs=tmp_path, on="test", progress=False)
+        kept.append((tmp_path / PEERS).read_bytes())  # with the times, which another training would change
+    assert kept[0] == kept[1]
+    names = [row["name"] for row in json.loads(kept[0])["rows"]]
+    assert names == ["majority", "name only", "scikit-learn baseline"]
+    for held_out, on, what in ((few, "gold-dev", "on"), (few[:3], "test", "held_out")):
+        with pytest.raises(StanceError, match=rf"peers\.json: made with other settings or data \({what}\)"):
+            compare_peers(data, held_out, settings, runs=tmp_path, on=on, progress=False)
+    assert (tmp_path / PEERS).read_bytes() == kept[0]
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")  # setfit and sentence-transformers warn of one another
 def test_all_peers_are_measured_on_the_same_actors(data: Data, tiny_backbone: Path, tmp_path: Path) -> None:
@@ -143,10 +165,12 @@ def test_all_peers_are_measured_on_the_same_actors(data: Data, tiny_backbone: Pa
     assert names[:5] == ["majority", "name only", "scikit-learn baseline", "SetFit", "pair encoder"]
     assert names[5:] == ["ours, fp32", "ours, int8"]
     assert result["training"]["records"] == 40
-    assert result["held_out"] == {"records": len(held_out), "actors": len(clear_actors(held_out))}
+    assert result["held_out"]["records"] == len(held_out)
+    assert result["held_out"]["actors"] == len(clear_actors(held_out))
     for row in result["rows"]:
         assert 0 <= row["macro_f1"]["all"]["low"] <= row["macro_f1"]["all"]["high"] <= 1
         assert row["document_ms"] > 0
     majority = np.bincount(label_ids(held_out)).max() / len(label_ids(held_out))
     assert result["rows"][0]["macro_f1"]["all"]["value"] <= 2 * majority / (1 + majority) / len(LABELS) + 1e-9
     assert json.loads((tmp_path / "peers" / "peers.json").read_text())["rows"] == result["rows"]
+    assert compare_peers(data, held_out, settings, runs=tmp_path / "peers", on="test", progress=False) == result

@@ -64,11 +64,13 @@ def peers(
 
     Majority, name only, the scikit-learn baseline, SetFit, a pair encoder with the same backbone, and ours.
 
+    Stopped, it goes on where it was: what has a result is not trained again.
+
     Example: train peers --max-records 1000 --on gold-dev
     """
     prepare()
     from training.data import load_data, load_held_out, require_enough
-    from training.peers.comparison import PeerSettings, compare_peers
+    from training.peers.comparison import PEERS, PeerSettings, compare_peers
 
     if on not in ("gold-dev", "test"):
         raise typer.BadParameter(f"{on!r} is none; allowed are gold-dev, test", param_hint="--on")
@@ -82,7 +84,7 @@ def peers(
         held_out = loaded.splits["test"] if on == "test" else load_held_out(gold, "dev", option="--gold")
         result = compare_peers(loaded, held_out, settings, runs=runs / name, on=on)
     _print_peers(result)
-    console.print(f"wrote {runs / name / 'peers.json'}", soft_wrap=True)
+    console.print(f"wrote {runs / name / PEERS}", soft_wrap=True)
 
 
 def _print_peers(result: Mapping[str, Any]) -> None:
@@ -210,21 +212,20 @@ def newsmtsc(
 ) -> None:
     """Train our encoder and head, without evidence, on NewsMTSC, and tell macro-F1 beside the published table.
 
+    Stopped, it goes on where it was: a seed that has a result is not trained again.
+
     Example: train benchmark newsmtsc --data benchmarks/newsmtsc --seeds 3
     """
     prepare()
-    from training.files import save_json_whole
-    from training.newsmtsc import benchmark_config, run_newsmtsc
+    from training.newsmtsc import NEWSMTSC, benchmark_config, run_newsmtsc
 
     config = benchmark_config(
         backbone=backbone, epochs=epochs, learning_rate=learning_rate, batch_size=batch_size, seed=seed
     )
     with told():
-        result = run_newsmtsc(data, config, seeds=seeds, jobs=jobs)
-    path = runs / name / "newsmtsc.json"
-    save_json_whole(path, result)
+        result = run_newsmtsc(data, config, runs=runs / name, seeds=seeds, jobs=jobs)
     _print_newsmtsc(result, seeds)
-    console.print(f"wrote {path}", soft_wrap=True)
+    console.print(f"wrote {runs / name / NEWSMTSC}", soft_wrap=True)
 
 
 def _print_newsmtsc(result: Mapping[str, Any], seeds: int) -> None:

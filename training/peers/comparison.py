@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,21 +11,22 @@ from typing import Any
 
 import torch
 
+import stance
 from stance.baseline import BaselineEngine
 from stance.bundle import Bundle
 from training.backbone import load_tokenizer
 from training.baseline import fit_baseline, fit_majority, fit_name_only, predict_by_name
 from training.config import TrainingConfig
-from training.corpus import Located
+from training.corpus import Located, corpus_digest
 from training.data import Data
 from training.evaluate import predict_ids
-from training.files import save_json_whole
+from training.files import load_stamped, save_json_whole
 from training.finetune import sample_records
 from training.metrics import Ids, clear_actors
 from training.peers.cases import CaseMaker
 from training.peers.few_shot import fit_setfit, predict_setfit
 from training.peers.fitted import Fitted, measure, timed
-from training.peers.ours import fit_ours
+from training.peers.ours import OURS, fit_ours
 from training.peers.pairs import PairEncoder
 from training.pipeline import bundle_engine
 from training.runs import Run
@@ -69,13 +70,14 @@ def compare_peers(
     Args:
         held_out: records to be measured on; ``on`` is their name in the result.
         runs: our own fine-tuning goes to ``seed-SEED`` below it, and is taken up from there; ``peers.json`` there is
-            written anew after each peer, so that a stop costs the peer at work only.
+            written anew after each peer, and a peer that it has already is not trained again.
 
     Returns:
         What ``peers.json`` holds.
 
     Raises:
-        StanceError: if a fine-tuning with other settings or data lies in ``runs``, or the backbone cannot be loaded.
+        StanceError: if a fine-tuning or a result with other settings or data lies in ``runs``, or the backbone
+            cannot be loaded.
         ExtraMissing: without the package ``setfit``.
     """
     config = settings.ours
@@ -83,51 +85,68 @@ def compare_peers(
     Run.of(runs, config.seed).check_same(config, data.digest)
     load_tokenizer(config.backbone)
     train = sample_records(data.splits["train"], config)
-    result: dict[str, Any] = {
+    stamp = {
         "on": on,
-        "held_out": {"records": len(held_out), "actors": len(clear_actors(held_out))},
+        "held_out": {
+            "records": len(held_out),
+            "actors": len(clear_actors(held_out)),
+            "digest": corpus_digest(held_out),
+        },
         "training": {"records": len(train), "actors": len(clear_actors(train))},
         "device": "cuda" if torch.cuda.is_available() else f"cpu, {torch.get_num_threads()} threads",
         "settings": asdict(settings),
-        "rows": [],
+        "corpus_digest": data.digest,
+        "package_version": stance.__version__,
     }
-    for fitted in _fit_all(data, train, settings, runs, progress=progress):
+    result = load_stamped(runs / PEERS, stamp)
+    rows: list[dict[str, Any]] = result.setdefault("rows", [])
+    done = {row["name"] for row in rows}
+    for fitted in _fit_others(data, train, settings, runs, done, progress=progress):
         log.info("measuring %s", fitted.name)
-        result["rows"].append(asdict(measure(fitted, held_out, data.names)))
+        rows.append(asdict(measure(fitted, held_out, data.names)))
         save_json_whole(runs / PEERS, result)
     return result
 
 
-def _fit_all(
-    data: Data, train: Sequence[Located], settings: PeerSettings, runs: Path, *, progress: bool
+def _fit_others(
+    data: Data, train: Sequence[Located], settings: PeerSettings, runs: Path, done: Set[str], *, progress: bool
 ) -> Iterator[Fitted]:
-    yield timed("majority", partial(fit_majority, train), predict_by_name, "reads no text")
-    yield timed("name only", partial(fit_name_only, train), predict_by_name, "reads the name, not the text")
-    yield timed("scikit-learn baseline", partial(_fit_baseline, data, train), partial(_predict, data))
+    """Every peer but those that are done."""
     config, width = settings.ours, settings.window
     make = CaseMaker(load_tokenizer(config.backbone), data.lexicon, data.names, width)
-    log.info("SetFit")
-    yield timed(
-        "SetFit",
-        lambda: fit_setfit(
-            make,
-            train,
-            config,
-            cases=settings.setfit_cases,
-            steps=settings.setfit_steps,
-            width=width + 4,
-            progress=progress,
-        ),
-        partial(predict_setfit, make),
-        f"encoder tuned on {settings.setfit_cases:,} actors at most, regression on all; PyTorch",
-    )
-    log.info("pair encoder")
     pairs = PairEncoder(make, _pair_config(settings), width)
-    yield timed(
-        "pair encoder", partial(pairs.fit, train, progress=progress), PairEncoder.predict, "predicts in fp32; PyTorch"
+    fit_few = partial(
+        fit_setfit,
+        make,
+        train,
+        config,
+        cases=settings.setfit_cases,
+        steps=settings.setfit_steps,
+        width=width + 4,
+        progress=progress,
     )
-    log.info("ours")
-    yield from fit_ours(data, train, config, Run.of(runs, config.seed), progress=progress)
+    few = f"encoder tuned on {settings.setfit_cases:,} actors at most, regression on all; PyTorch"
+    peers: dict[str, tuple[Callable[[], Any], Callable[[Any, Sequence[Located]], Ids], str]] = {
+        "majority": (partial(fit_majority, train), predict_by_name, "reads no text"),
+        "name only": (partial(fit_name_only, train), predict_by_name, "reads the name, not the text"),
+        "scikit-learn baseline": (partial(_fit_baseline, data, train), partial(_predict, data), ""),
+        "SetFit": (fit_few, partial(predict_setfit, make), few),
+        "pair encoder": (
+            partial(pairs.fit, train, progress=progress),
+            PairEncoder.predict,
+            "predicts in fp32; PyTorch",
+        ),
+    }
+    for name, (fit, predict, note) in peers.items():
+        if name in done:
+            log.info("%s: was done already", name)
+        else:
+            log.info("%s", name)
+            yield timed(name, fit, predict, note)
+    if not done.issuperset(OURS):
+        log.info("ours")
+        ours = fit_ours(data, train, config, Run.of(runs, config.seed), progress=progress)
+        yield from (one for one in ours if one.name not in done)
 
 
 def _pair_config(settings: PeerSettings) -> TrainingConfig:

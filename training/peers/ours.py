@@ -16,6 +16,9 @@ from training.peers.fitted import Fitted
 from training.pipeline import bundle_engine, export_trained, finetune_step
 from training.runs import Run, Trained
 
+#: What :func:`fit_ours` fits, by name.
+OURS = ("ours, fp32", "ours, int8")
+
 
 def bundle_trained(data: Data, config: TrainingConfig, trained: Trained) -> tuple[Bundle, Bundle]:
     """A fine-tuned model in fp32 and int8, as the service would run it; how well they agree is not judged."""
@@ -32,6 +35,6 @@ def fit_ours(
     trained = finetune_step(own, config, run, resume=True, progress=progress)
     note = "one pass for all actors; ONNX Runtime, as served"
     return [
-        Fitted(f"ours, {bundle.name}", partial(predict_ids, bundle, names=data.names), trained.seconds, note)
-        for bundle in bundle_trained(data, config, trained)
+        Fitted(name, partial(predict_ids, bundle, names=data.names), trained.seconds, note)
+        for name, bundle in zip(OURS, bundle_trained(data, config, trained), strict=True)
     ]
