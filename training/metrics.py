@@ -51,7 +51,10 @@ def bootstrap_macro_f1(groups: Sequence[str], y_true: Ids, y_pred: Ids) -> Inter
 
 
 def bootstrap_by_label(groups: Sequence[str], y_true: Ids, y_pred: Ids) -> dict[str, Interval]:
-    """F1 of each label that occurs, as truth or as prediction, with intervals as of :func:`bootstrap_macro_f1`."""
+    """F1 of each label that occurs, as truth or as prediction, with intervals as of :func:`bootstrap_macro_f1`.
+
+    The interval is over the draws in which the label occurs.
+    """
     scores = [_f1_of(confusion) for confusion in _draw(groups, y_true, y_pred)]
     values = f1_by_label(y_true, y_pred)
     return {label: _interval(value, [one[LABEL2ID[label]] for one in scores]) for label, value in values.items()}
@@ -67,19 +70,19 @@ def _draw(groups: Sequence[str], y_true: Ids, y_pred: Ids) -> Iterator[NDArray[n
 
 
 def _interval(value: float, scores: Sequence[float]) -> Interval:
-    low, high = np.quantile(scores, [0.025, 0.975])
+    low, high = np.nanquantile(scores, [0.025, 0.975])
     return Interval(value, float(low), float(high))
 
 
 def _f1_of(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
-    """F1 of every label; 0 where one does not occur."""
-    return np.asarray(2 * confusion.diagonal() / np.maximum(1, confusion.sum(axis=0) + confusion.sum(axis=1)))
+    """F1 of every label; nan where one does not occur."""
+    occurs = confusion.sum(axis=0) + confusion.sum(axis=1)
+    return np.where(occurs, 2 * confusion.diagonal() / np.maximum(1, occurs), np.nan)
 
 
 def _macro_f1_of(confusion: NDArray[np.int64]) -> float:
     """Macro-F1 of a confusion matrix: what :func:`macro_f1` gives, without its checks."""
-    occurs = confusion.sum(axis=0) + confusion.sum(axis=1) > 0
-    return float(_f1_of(confusion)[occurs].mean())
+    return float(np.nanmean(_f1_of(confusion)))
 
 
 def subset_masks(keys: Sequence[str]) -> dict[str, NDArray[np.bool_]]:

@@ -175,6 +175,12 @@ def test_by_name_only_the_names_are_asked_for(tiny_bundle: Path, small_corpus: P
     assert not any(one.aliases for one in by_name)
 
 
+def test_the_interval_of_a_label_is_over_the_draws_in_which_it_occurs() -> None:
+    y_true = np.asarray([1, 1, *[0] * 48])
+    groups = [str(n // 2) for n in range(50)]  # one event in 25 has the label: a draw in three is without
+    assert bootstrap_by_label(groups, y_true, y_true)["boycott"] == Interval(1, 1, 1)
+
+
 def test_seeds_give_a_mean_and_its_t_interval(tiny_bundle: Path, small_corpus: Path) -> None:
     located = [one for one in load_corpus([small_corpus]) if one.record.split == "test"]
     bundle = load_bundle(tiny_bundle)
