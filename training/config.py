@@ -102,3 +102,21 @@ def parse_config(values: Mapping[str, Any]) -> TrainingConfig:
 def quick(config: TrainingConfig) -> TrainingConfig:
     """The same run in small, for a test of the whole pipeline: the figures mean nothing."""
     return replace(config, epochs=1.0, max_records=160)
+
+
+def choose(preset: str, *, quick_run: bool = False, **given: Any) -> TrainingConfig:
+    """The settings of a preset or of a quick run of it, with what is given in their place.
+
+    Args:
+        given: settings by name; None leaves one as it is. Another backbone is read whole unless layers are given.
+
+    Raises:
+        StanceError: if there is no such preset.
+    """
+    if preset not in PRESETS:
+        raise StanceError(f"--preset {preset!r}: there is none of that name; allowed are {', '.join(PRESETS)}")
+    base = quick(PRESETS[preset]) if quick_run else PRESETS[preset]
+    changes = {name: value for name, value in given.items() if value is not None}
+    if "backbone" in changes:
+        changes = {"layers": 0, **changes}
+    return replace(base, **changes)

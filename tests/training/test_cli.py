@@ -20,8 +20,7 @@ from safetensors.torch import load_file
 
 from stance.bundle import load_bundle, verify_bundle
 from stance.errors import StanceError
-from training.cli.models import choose
-from training.config import PRESETS, quick
+from training.config import PRESETS, choose, quick
 from training.data import load_data, require_enough
 from training.pipeline import load_run
 from training.runs import Run
@@ -112,22 +111,20 @@ def test_evaluate_wants_files_with_the_split(tiny_bundle: Path, write_records: C
 def test_a_preset_is_changed_by_what_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     default, small = replace(PRESETS["default"], layers=8), PRESETS["small"]
     monkeypatch.setitem(PRESETS, "default", default)
-    assert choose("default", None, None, {}, 13, None, False) == default
-    assert choose("small", None, None, {"epochs": 7.0, "batch_size": None}, 14, None, False) == replace(
-        small, epochs=7.0, seed=14
-    )
-    whole = choose("default", "some/hub-name", None, {}, 13, None, False)
+    assert choose("default") == default
+    assert choose("small", epochs=7.0, batch_size=None, seed=14) == replace(small, epochs=7.0, seed=14)
+    whole = choose("default", backbone="some/hub-name", layers=None)
     assert (whole.backbone, whole.layers) == ("some/hub-name", 0)
-    assert choose("default", "some/hub-name", 4, {}, 13, None, False).layers == 4
+    assert choose("default", backbone="some/hub-name", layers=4).layers == 4
 
 
 def test_what_is_given_goes_before_what_a_quick_run_takes() -> None:
-    assert choose("default", None, None, {"epochs": None}, 13, None, True) == quick(PRESETS["default"])
-    assert choose("default", None, None, {"epochs": 3.0}, 13, None, True).epochs == 3.0
+    assert choose("default", quick_run=True, epochs=None) == quick(PRESETS["default"])
+    assert choose("default", quick_run=True, epochs=3.0).epochs == 3.0
 
 
 def test_an_unknown_preset_is_named() -> None:
-    assert "allowed are default, small" in train("run", "--preset", "large", code=2)
+    assert "allowed are default, small" in train("run", "--preset", "large", code=1)
 
 
 def test_export_without_a_model_says_what_to_do(tmp_path: Path) -> None:

@@ -20,10 +20,9 @@ from training.cli.models import (
     PresetOption,
     RunsOption,
     SeedOption,
-    choose,
 )
 from training.cli.shell import DataOption, console, prepare, told
-from training.config import PRESETS, TrainingConfig
+from training.config import PRESETS, TrainingConfig, choose
 from training.corpus import CORPUS, GOLD
 
 if TYPE_CHECKING:
@@ -74,11 +73,11 @@ def peers(
 
     if on not in ("gold-dev", "test"):
         raise typer.BadParameter(f"{on!r} is none; allowed are gold-dev, test", param_hint="--on")
-    ours = choose(preset, backbone, None, {"epochs": epochs, "max_records": max_records}, seed, None, False)
-    settings = PeerSettings(
-        ours, window=window, pair_epochs=pair_epochs, setfit_cases=setfit_cases, setfit_steps=setfit_steps
-    )
     with told():
+        ours = choose(preset, backbone=backbone, epochs=epochs, max_records=max_records, seed=seed)
+        settings = PeerSettings(
+            ours, window=window, pair_epochs=pair_epochs, setfit_cases=setfit_cases, setfit_steps=setfit_steps
+        )
         loaded = load_data(data)
         require_enough(loaded)
         held_out = loaded.splits["test"] if on == "test" else load_held_out(gold, "dev", option="--gold")
@@ -133,8 +132,8 @@ def curve(
     from training.data import load_data
     from training.ladder import curve_rows
 
-    config = choose(preset, backbone, None, {"epochs": epochs, "batch_size": batch_size}, seed, None, False)
     with told():
+        config = choose(preset, backbone=backbone, epochs=epochs, batch_size=batch_size, seed=seed)
         loaded = load_data(data)
         _climb(loaded, gold, config, rows=curve_rows(loaded, percent), seeds=seeds, jobs=jobs, folder=runs / name)
 
@@ -164,9 +163,15 @@ def ladder(
     from training.data import load_data
     from training.ladder import parse_changes
 
-    given = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size, "max_records": max_records}
-    config = choose(preset, None, None, given, seed, None, False)
     with told():
+        config = choose(
+            preset,
+            epochs=epochs,
+            learning_rate=learning_rate,
+            batch_size=batch_size,
+            max_records=max_records,
+            seed=seed,
+        )
         rows = {"unchanged": {}, **{one: parse_changes(one) for one in changes}}
         _climb(load_data(data), gold, config, rows=rows, seeds=seeds, jobs=jobs, folder=runs / name)
 

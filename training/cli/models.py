@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 
 from training.cli.shell import CalibrationOption, DataOption, ExtraOption, ProcessOption, console, prepare, told
-from training.config import PRESETS, TrainingConfig, quick
+from training.config import PRESETS, TrainingConfig, choose
 from training.corpus import BEHAVIOUR, CORPUS, GOLD, SPLITS, ProcessNames
 
 _DEFAULT = TrainingConfig()
@@ -104,10 +104,19 @@ def finetune(
     from training.data import load_data, require_enough, thin
     from training.runs import Run
 
-    given = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size}
-    config = choose(preset, backbone, layers, given, seed, teacher, quick_run)
     _refuse_both(resume, overwrite)
     with told():
+        config = choose(
+            preset,
+            quick_run=quick_run,
+            backbone=backbone,
+            layers=layers,
+            epochs=epochs,
+            learning_rate=learning_rate,
+            batch_size=batch_size,
+            seed=seed,
+            teacher=str(teacher) if teacher else None,
+        )
         loaded = load_data(data, extra=extra, calibration=calibration, own_processes=process)
         if quick_run:
             loaded = thin(loaded, _QUICK_HELD_OUT)
@@ -242,12 +251,21 @@ def run(
     from training import pipeline
     from training.data import load_data, require_enough, thin
 
-    given = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size}
-    config = choose(preset, backbone, layers, given, seed, teacher, quick_run)
     _refuse_both(resume, overwrite)
     name = _run_name(name, quick_run)
     started = time.monotonic()
     with told():
+        config = choose(
+            preset,
+            quick_run=quick_run,
+            backbone=backbone,
+            layers=layers,
+            epochs=epochs,
+            learning_rate=learning_rate,
+            batch_size=batch_size,
+            seed=seed,
+            teacher=str(teacher) if teacher else None,
+        )
         loaded = load_data(data, extra=extra, calibration=calibration, own_processes=process)
         if quick_run:
             loaded = thin(loaded, _QUICK_HELD_OUT)
@@ -283,28 +301,6 @@ def _run_name(name: str, quick_run: bool) -> str:
 def _refuse_both(resume: bool, overwrite: bool) -> None:
     if resume and overwrite:
         raise typer.BadParameter("goes on with what --overwrite begins anew; give one of them", param_hint="--resume")
-
-
-def choose(
-    preset: str,
-    backbone: str | None,
-    layers: int | None,
-    given: Mapping[str, Any],
-    seed: int,
-    teacher: Path | None,
-    quick_run: bool,
-) -> TrainingConfig:
-    """The settings of the preset or of a quick run, what was given in their place; another backbone is read whole."""
-    if preset not in PRESETS:
-        raise typer.BadParameter(f"{preset!r} is none; allowed are {', '.join(PRESETS)}", param_hint="--preset")
-    config = replace(PRESETS[preset], seed=seed, teacher=str(teacher or ""))
-    if quick_run:
-        config = quick(config)
-    if backbone is not None:
-        config = replace(config, backbone=backbone, layers=0)
-    if layers is not None:
-        config = replace(config, layers=layers)
-    return replace(config, **{name: value for name, value in given.items() if value is not None})
 
 
 def _print_rows(rows: Mapping[str, Mapping[str, Any]], *, split: str = "test") -> None:
