@@ -14,7 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 
@@ -188,23 +187,27 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
     train("finetune", *args)
     seed = tmp_path / "r" / "seed-13"
     whole = load_file(seed / "model" / "model.safetensors")
-    forget_last_epoch(seed)
+    at_second = load_file(forget_last_epoch(seed) / "model.safetensors")
     train("finetune", *args, "--resume")
     history = json.loads((seed / "done.json").read_text())["history"]
     assert [row["epoch"] for row in history if "eval_macro_f1" in row] == [1, 2, 3]
     resumed = load_file(seed / "model" / "model.safetensors")
     for name, weights in whole.items():
-        assert torch.allclose(weights, resumed[name], atol=2e-3), name
+        moved = float((weights - at_second[name]).abs().max())  # by the epoch that is gone through again
+        assert moved > 0, name
+        # Keys' biases have no gradient but noise: they move by 1e-9, all else by 5e-4 and more.
+        assert float((weights - resumed[name]).abs().max()) < max(0.1 * moved, 1e-6), name
     assert "was done already" in train("finetune", *args, "--resume")
 
 
-def forget_last_epoch(seed: Path) -> None:
-    """What a kill in the third epoch would leave: a whole second checkpoint, and a half third one."""
+def forget_last_epoch(seed: Path) -> Path:
+    """What a kill in the third epoch would leave: a whole second checkpoint, which is returned, and a half third one."""
     (seed / "done.json").unlink()
     shutil.rmtree(seed / "model")
     checkpoints = sorted(seed.glob("checkpoints/checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
     assert len(checkpoints) == 2
     (checkpoints[-1] / "seconds.json").unlink()
+    return checkpoints[0]
 
 
 def test_an_earlier_run_is_not_deleted_unasked(small_corpus: Path, tmp_path: Path) -> None:
