@@ -281,7 +281,7 @@ def test_names_are_tagged_by_the_capitals_that_the_text_had(config: TrainingConf
         for rate in (0.0, 1.0)
     )
     records = [one.record for one in load_corpus([small_corpus])[:20]]
-    assert any(len(plain(one)["tags"]) for one in records)
+    assert any((plain(one)["tags"] == 1).any() for one in records)
     for one in records:
         assert np.array_equal(plain(one)["tags"], changed(one)["tags"])  # the tiny backbone reads small letters only
 
