@@ -30,6 +30,8 @@ DATA = Path(__file__).resolve().parent.parent / "data"
 CORPUS = DATA / "corpus"
 GOLD = DATA / "gold"
 BEHAVIOUR = DATA / "behaviour"
+#: Words that make a text a full-length article.
+FULL_LENGTH = 350
 
 Split = Literal["train", "dev", "test"]
 Register = Literal[

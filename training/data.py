@@ -131,7 +131,7 @@ def _refuse_copies(own: Sequence[Located], reports: Sequence[Located]) -> None:
 
 def load_names() -> ProcessNames:
     """Finds the known process that a record means, by ``processes.json``."""
-    return ProcessNames(parse_processes(json.loads((DATA / "processes.json").read_text(encoding="utf-8"))))
+    return ProcessNames(parse_processes(load_processes()))
 
 
 def load_held_out(paths: Sequence[Path], split: Split, *, option: str = "--data") -> list[Located]:

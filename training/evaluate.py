@@ -17,7 +17,7 @@ from stance.classify import classify_document
 from stance.schema import LABEL2ID, LABELS, Actor, ActorStance, Classification, Document, Mentioned, Process, Span
 from stance.text import find_sentences
 from training.augment import find_strings
-from training.corpus import LabelledActor, Located, ProcessNames, Record, fold_name
+from training.corpus import FULL_LENGTH, LabelledActor, Located, ProcessNames, Record, fold_name
 from training.metrics import Ids, Interval, bootstrap_by_label, bootstrap_by_subset, bootstrap_macro_f1
 from training.selective import accuracy_by_coverage, coverage_at
 
@@ -26,7 +26,7 @@ _FEWEST = 20
 #: Passages or events that they must come from: of fewer a bootstrap gives no interval.
 _FEWEST_ORIGINS = 5
 #: Words at which a longer kind of text begins.
-_LENGTHS = (100, 350)
+_LENGTHS = (100, FULL_LENGTH)
 #: The kinds, shortest first.
 _LENGTH_NAMES = (
     f"below {_LENGTHS[0]} words",

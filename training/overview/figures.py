@@ -11,12 +11,10 @@ import numpy as np
 
 from stance.schema import LABELS
 from training.agreement import Agreement, measure_agreement
-from training.corpus import SPLITS, Located, ProcessNames, Record, Register, Tag, fold_name
+from training.corpus import FULL_LENGTH, SPLITS, Located, ProcessNames, Record, Register, Tag, fold_name
 from training.overview.names import NameGap, measure_name_gaps
 from training.overview.repetition import Opening, Pair, PlacedText, find_openings, find_pairs
 
-#: Words that make a text a full-length article.
-FULL_LENGTH = 350
 QUANTILES: tuple[float, ...] = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 #: The parts that sum up others.
 CORPUS_PART, GOLD_PART = "corpus", "gold"
@@ -35,7 +33,7 @@ class Lengths:
     Attributes:
         words: of each text.
         quantiles: in words, at :data:`QUANTILES`.
-        full_length: texts of at least :data:`FULL_LENGTH` words.
+        full_length: texts of at least :data:`training.corpus.FULL_LENGTH` words.
     """
 
     words: tuple[int, ...]

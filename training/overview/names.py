@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from stance.schema import LABEL2ID
 from training.baseline import predict_yardsticks
 from training.calibrate import MIN_CASES
 from training.corpus import Located, ProcessNames
-from training.metrics import SUBSETS, macro_f1, subset_masks
+from training.metrics import SUBSETS, clear_actors, label_ids, macro_f1, subset_masks
 
 #: Points of macro-F1 that a classifier of names may be above the majority label.
 MAX_GAP = 8.0
@@ -34,10 +31,10 @@ class NameGap:
 
 def measure_name_gaps(train: Sequence[Located], test: Sequence[Located], names: ProcessNames) -> list[NameGap]:
     """The gap over all clear actors of ``test``, on Sochi and on other processes; none where there are too few."""
-    if min(_clear(train), _clear(test)) < MIN_CASES or _labels(train) < 2:
+    learnt, y_true = label_ids(train), label_ids(test)
+    if min(len(learnt), len(y_true)) < MIN_CASES or len(set(learnt.tolist())) < 2:
         return []
-    clear = [(one.record, actor) for one in test for actor in one.record.clear]
-    y_true = np.asarray([LABEL2ID[actor.label] for _, actor in clear])
+    keys = [names.resolve(record.process).key for record, _ in clear_actors(test)]
     titles = dict(zip(SUBSETS, ("all", "Sochi", "other processes"), strict=True))
     predicted = predict_yardsticks(train, test)
     return [
@@ -47,13 +44,5 @@ def measure_name_gaps(train: Sequence[Located], test: Sequence[Located], names: 
             macro_f1(y_true[mask], predicted["majority"][mask]),
             macro_f1(y_true[mask], predicted["name only"][mask]),
         )
-        for subset, mask in subset_masks([names.resolve(record.process).key for record, _ in clear]).items()
+        for subset, mask in subset_masks(keys).items()
     ]
-
-
-def _clear(located: Sequence[Located]) -> int:
-    return sum(len(one.record.clear) for one in located)
-
-
-def _labels(located: Sequence[Located]) -> int:
-    return len({actor.label for one in located for actor in one.record.clear})

@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator, PercentFormatter
 
 from stance.schema import LABELS
-from training.overview.figures import CORPUS_PART, FULL_LENGTH, GOLD_PART, Counts, Overview
+from training.corpus import FULL_LENGTH
+from training.overview.figures import CORPUS_PART, GOLD_PART, Counts, Overview
 from training.overview.names import MAX_GAP
 
 #: Okabe and Ito's colours, which the colour-blind tell apart.

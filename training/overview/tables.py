@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from training.overview.figures import FULL_LENGTH, QUANTILES, Counts, Overview, is_whole
+from training.corpus import FULL_LENGTH
+from training.overview.figures import QUANTILES, Counts, Overview, is_whole
 from training.overview.names import MAX_GAP
 from training.overview.repetition import MAX_USES, OPENING_WORDS
 from training.splits import NEAR_DUPLICATE
