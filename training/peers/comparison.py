@@ -122,7 +122,7 @@ def _fit_others(
         config,
         cases=settings.setfit_cases,
         steps=settings.setfit_steps,
-        width=width + 4,
+        width=width,
         progress=progress,
     )
     few = f"encoder tuned on {settings.setfit_cases:,} actors at most, regression on all; PyTorch"

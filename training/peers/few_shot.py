@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: Pairs in a contrastive step.
 _BATCH = 16
+#: Tokens of a text beside question and window: two special ones and the colon between, with one to spare.
+_BESIDE = 4
 
 
 def fit_setfit(
@@ -43,7 +45,7 @@ def fit_setfit(
     Args:
         cases: so many random ones tune the encoder.
         steps: contrastive steps of 16 pairs.
-        width: tokens that the encoder reads of a case.
+        width: tokens that the encoder reads of a case, special tokens not counted.
 
     Raises:
         ExtraMissing: without the package ``setfit``.
@@ -91,7 +93,7 @@ def _make_model(setfit: Any, config: TrainingConfig, width: int) -> SetFitModel:
     from sklearn.linear_model import LogisticRegression
 
     body = SentenceTransformer(backbone_path(config.backbone), model_kwargs={"dtype": torch.float32})
-    body.max_seq_length = width
+    body.max_seq_length = width + _BESIDE
     return setfit.SetFitModel(model_body=body, model_head=LogisticRegression(max_iter=2000))
 
 

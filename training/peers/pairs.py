@@ -44,9 +44,7 @@ class PairEncoder:
     def fit(self, train: Sequence[Located], *, progress: bool = True) -> PairEncoder:
         """Fine-tune on every clear actor of the records."""
         cases = self._make(train)
-        encoded = self._encode(cases)
-        columns: dict[str, Any] = {**encoded, "labels": [case.label for case in cases]}
-        columns["length"] = [len(ids) for ids in encoded["input_ids"]]
+        columns = {**self._encode(cases), "labels": [case.label for case in cases]}
         with tempfile.TemporaryDirectory() as folder:
             arguments = make_arguments(self._config, Path(folder), progress=progress, epochwise=False)
             trainer = Trainer(
