@@ -8,6 +8,9 @@ from typing import Any
 
 from stance.errors import StanceError
 
+#: What is changed of the settings, by the name of the field.
+Changes = Mapping[str, Any]
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingConfig:
@@ -104,19 +107,43 @@ def quick(config: TrainingConfig) -> TrainingConfig:
     return replace(config, epochs=1.0, max_records=160)
 
 
-def choose(preset: str, *, quick_run: bool = False, **given: Any) -> TrainingConfig:
+def choose(preset: str, *, quick_run: bool = False, changes: Changes | None = None, **given: Any) -> TrainingConfig:
     """The settings of a preset or of a quick run of it, with what is given in their place.
 
     Args:
+        changes: further settings.
         given: settings by name; None leaves one as it is. Another backbone is read whole unless layers are given.
 
     Raises:
-        StanceError: if there is no such preset.
+        StanceError: if there is no such preset, or a setting is both changed and given.
     """
     if preset not in PRESETS:
         raise StanceError(f"--preset {preset!r}: there is none of that name; allowed are {', '.join(PRESETS)}")
     base = quick(PRESETS[preset]) if quick_run else PRESETS[preset]
-    changes = {name: value for name, value in given.items() if value is not None}
-    if "backbone" in changes:
-        changes = {"layers": 0, **changes}
-    return replace(base, **changes)
+    named = {name: value for name, value in given.items() if value is not None}
+    if twice := sorted(named.keys() & (changes or {}).keys()):
+        raise StanceError(f"--set: {', '.join(twice)}: is given by an option of its own too; give it once")
+    named |= changes or {}
+    if "backbone" in named:
+        named = {"layers": 0, **named}
+    return replace(base, **named)
+
+
+def parse_changes(text: str) -> Changes:
+    """What ``swap_rate=0.7,link_weight=0`` changes.
+
+    Raises:
+        StanceError: if a setting is unknown or its value is of another kind.
+    """
+    # The seed has an option of its own; of a ladder it is what is averaged over.
+    kinds = {one.name: type(one.default) for one in fields(TrainingConfig) if one.name != "seed"}
+    changes = {}
+    for part in text.split(","):
+        name, sign, value = (piece.strip() for piece in part.partition("="))
+        if not sign or name not in kinds:
+            raise StanceError(f"{part!r} is no setting with its value; allowed are NAME=VALUE of {', '.join(kinds)}")
+        try:
+            changes[name] = kinds[name](value)
+        except ValueError as error:
+            raise StanceError(f"{name}: {value!r} is no {kinds[name].__name__}") from error
+    return changes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -154,15 +154,31 @@ def _held_out(
         what = f"no clear label in the records of split {split!r}" if wanted else f"no record of split {split!r}"
         told = f"{', '.join(map(str, paths))}: {what} to {purpose} on; name files that have some by {option}"
         if any(one.record.split is None for one in located):
-            told += "; `train split --data FILE` gives a split to records without"
+            told += (
+                f'; to {purpose} on all of them give each "split": "{split}"; `train split --data FILE` divides them'
+            )
         raise CorpusError([told])
     return wanted
 
 
-def thin(data: Data, records: int) -> Data:
-    """The same data with at most so many records in dev, test and calibration, for a quick run."""
-    splits = {split: ones if split == "train" else spread(ones, records) for split, ones in data.splits.items()}
-    return replace(data, splits=splits, calibration=spread(data.calibration, records))
+def thin(data: Data, train: int, held_out: int, *, own: Sequence[Path] = ()) -> Data:
+    """The same data with few records, for a quick run.
+
+    Args:
+        train: records of the training split, at most.
+        held_out: of each of the others, and of those to calibrate on.
+        own: files of own labels; what they have takes up to half of a split, so that the run sees them.
+    """
+    files = set(corpus_files(own)) if own else set()
+    splits = {
+        split: _spread_own(ones, train if split == "train" else held_out, files) for split, ones in data.splits.items()
+    }
+    return replace(data, splits=splits, calibration=spread(data.calibration, held_out))
+
+
+def _spread_own(located: Sequence[Located], records: int, files: Collection[Path]) -> Sequence[Located]:
+    own = spread([one for one in located if one.path in files], records // 2)
+    return [*own, *spread([one for one in located if one.path not in files], records - len(own))]
 
 
 def require_enough(data: Data) -> None:

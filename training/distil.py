@@ -18,7 +18,7 @@ from transformers import PreTrainedTokenizerFast
 
 from stance.errors import StanceError
 from stance.transformer import HeadLayout
-from training.backbone import load_tokenizer, load_trained, own_inputs, require_vocabulary
+from training.backbone import load_tokenizer, load_trained, own_inputs, require_vocabulary, window_room
 from training.losses import link
 from training.runs import Run
 
@@ -77,8 +77,7 @@ class Teacher:
         except (OSError, StanceError) as error:
             raise StanceError(f"--teacher {run}: cannot be loaded: {error}") from error
         require_vocabulary(model, config.backbone)
-        room = getattr(model.config, "max_position_embeddings", max_length)
-        if room < max_length:
+        if (room := window_room(model.config, max_length)) < max_length:
             raise StanceError(f"--teacher {run}: reads at most {room} tokens at once, the student {max_length}")
         self._layout = HeadLayout(config.key_size)
         self._ids = translate_ids(student, tokenizer).to(device)

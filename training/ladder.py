@@ -9,7 +9,7 @@ import logging
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy as np
 
 import stance
 from stance.errors import StanceError
-from training.config import TrainingConfig
+from training.config import Changes, TrainingConfig
 from training.corpus import Located, corpus_digest
 from training.data import Data
 from training.distil import check_teacher
@@ -31,29 +31,6 @@ from training.trainer import StanceTrainer
 log = logging.getLogger("train")
 
 LADDER = "ladder.json"
-
-#: What a row changes of the settings, by the name of the field.
-Changes = Mapping[str, Any]
-
-
-def parse_changes(text: str) -> Changes:
-    """What ``swap_rate=0.7,link_weight=0`` changes.
-
-    Raises:
-        StanceError: if a setting is unknown or its value is of another kind.
-    """
-    # The seed is what is averaged over.
-    kinds = {one.name: type(one.default) for one in fields(TrainingConfig) if one.name != "seed"}
-    changes = {}
-    for part in text.split(","):
-        name, sign, value = (piece.strip() for piece in part.partition("="))
-        if not sign or name not in kinds:
-            raise StanceError(f"{part!r} is no setting with its value; allowed are NAME=VALUE of {', '.join(kinds)}")
-        try:
-            changes[name] = kinds[name](value)
-        except ValueError as error:
-            raise StanceError(f"{name}: {value!r} is no {kinds[name].__name__}") from error
-    return changes
 
 
 def curve_rows(data: Data, percents: Sequence[int]) -> dict[str, Changes]:

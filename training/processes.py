@@ -25,15 +25,20 @@ class _Entry(BaseModel):
     aliases: tuple[str, ...] = ()
 
 
-def load_processes(own: Sequence[Path] = ()) -> list[dict[str, Any]]:
-    """The entries of ``processes.json``, each replaced by the own one of the same key, then the own ones of new keys.
+def load_processes(
+    own: Sequence[Path] = (), *, known: Iterable[Mapping[str, Any]] | None = None
+) -> list[dict[str, Any]]:
+    """The known entries, each replaced by the own one of the same key, then the own ones of new keys.
+
+    Args:
+        known: those of ``processes.json`` by default.
 
     Raises:
         CorpusError: with one ``file:entry`` (from 1) for each fault.
     """
-    known: list[dict[str, Any]] = json.loads(PROCESSES.read_text(encoding="utf-8"))
+    known = json.loads(PROCESSES.read_text(encoding="utf-8")) if known is None else known
     faults: list[str] = []
-    merged = {one["key"]: one for one in known}
+    merged = {one["key"]: dict(one) for one in known}
     places: dict[str, str] = {}
     for path in own:
         for number, entry in _entries(path, faults):

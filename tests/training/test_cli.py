@@ -104,7 +104,22 @@ def test_evaluate_names_the_splits(tiny_bundle: Path) -> None:
 
 def test_evaluate_wants_files_with_the_split(tiny_bundle: Path, write_records: Callable[..., Path]) -> None:
     told = train("evaluate", tiny_bundle, "--data", write_records({"split": None}), code=1)
-    assert "no record of split 'test' to measure on; name files that have some by --data; `train split" in told
+    assert "no record of split 'test' to measure on; name files that have some by --data; to measure on all of" in told
+    assert '"split": "test"; `train split' in told
+
+
+def test_evaluate_knows_processes_of_ones_own(
+    tiny_bundle: Path, write_records: Callable[..., Path], tmp_path: Path
+) -> None:
+    (processes := tmp_path / "own.json").write_text(
+        '[{"key": "delta", "name": "Delta talks", "aliases": ["Sochi process"]}]'
+    )
+    records = write_records({"split": "test"})
+    told = train("evaluate", tiny_bundle, "--data", records, "--process", processes, code=1)
+    assert "'Sochi process' names 'sochi' too" in told
+    processes.write_text('[{"key": "delta", "name": "Delta talks"}]')
+    told = train("evaluate", tiny_bundle, "--data", records, "--process", processes)
+    assert "1 records, 2 clear labels" in told
 
 
 def test_a_preset_is_changed_by_what_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,6 +130,15 @@ def test_a_preset_is_changed_by_what_is_given(monkeypatch: pytest.MonkeyPatch) -
     whole = choose("default", backbone="some/hub-name", layers=None)
     assert (whole.backbone, whole.layers) == ("some/hub-name", 0)
     assert choose("default", backbone="some/hub-name", layers=4).layers == 4
+
+
+def test_a_setting_without_an_option_is_changed_by_set() -> None:
+    assert choose("small", epochs=2.0, changes={"link_weight": 0.6}) == replace(
+        PRESETS["small"], epochs=2.0, link_weight=0.6
+    )
+    with pytest.raises(StanceError, match="--set: epochs: is given by an option of its own too"):
+        choose("small", epochs=2.0, changes={"epochs": 3.0})
+    assert "allowed are NAME=VALUE of" in train("run", "--set", "link=0", code=1)
 
 
 def test_what_is_given_goes_before_what_a_quick_run_takes() -> None:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from training.files import save_json_whole, written_whole
+from stance.errors import StanceError
+from training.files import load_stamped, save_json_whole, written_whole
 
 
 def stop_while_writing(path: Path) -> None:
@@ -20,3 +21,15 @@ def test_a_stop_leaves_the_earlier_file(tmp_path: Path) -> None:
         stop_while_writing(path)
     assert path.read_text() == "[\n  1\n]\n"
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_result_is_gone_on_with_under_the_same_stamp_only(tmp_path: Path) -> None:
+    path, stamp = tmp_path / "result.json", {"on": "test", "digest": "a"}
+    assert load_stamped(path, stamp) == stamp
+    save_json_whole(path, {**stamp, "rows": [1]})
+    assert load_stamped(path, stamp) == {**stamp, "rows": [1]}
+    with pytest.raises(StanceError, match=r"result\.json: made with other settings or data \(digest\); give another"):
+        load_stamped(path, {**stamp, "digest": "b"})
+    path.write_text('{"on": ')
+    with pytest.raises(StanceError, match=r"result\.json: cannot be read"):
+        load_stamped(path, stamp)

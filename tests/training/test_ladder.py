@@ -7,9 +7,9 @@ import pytest
 
 from stance.bundle import save_json
 from stance.errors import StanceError
-from training.config import TrainingConfig
+from training.config import TrainingConfig, parse_changes
 from training.data import load_data
-from training.ladder import LADDER, curve_rows, measure_ladder, parse_changes, summarise_ladder
+from training.ladder import LADDER, curve_rows, measure_ladder, summarise_ladder
 
 
 @pytest.mark.slow

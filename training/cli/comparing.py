@@ -22,12 +22,11 @@ from training.cli.models import (
     SeedOption,
 )
 from training.cli.shell import DataOption, console, prepare, told
-from training.config import PRESETS, TrainingConfig, choose
+from training.config import PRESETS, Changes, TrainingConfig, choose, parse_changes
 from training.corpus import CORPUS, GOLD
 
 if TYPE_CHECKING:
     from training.data import Data
-    from training.ladder import Changes
 
 _DEFAULT = TrainingConfig()
 GoldOption = Annotated[
@@ -161,7 +160,6 @@ def ladder(
     """
     prepare()
     from training.data import load_data
-    from training.ladder import parse_changes
 
     with told():
         config = choose(

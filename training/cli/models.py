@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 
 from training.cli.shell import CalibrationOption, DataOption, ExtraOption, ProcessOption, console, prepare, told
-from training.config import PRESETS, TrainingConfig, choose
+from training.config import PRESETS, TrainingConfig, choose, parse_changes
 from training.corpus import BEHAVIOUR, CORPUS, GOLD, SPLITS, ProcessNames
 
 _DEFAULT = TrainingConfig()
@@ -39,6 +39,10 @@ OwnLayersOption = Annotated[
 OwnEpochsOption = Annotated[float | None, typer.Option("--epochs", min=0.01, help="Passes over the training records.")]
 OwnRateOption = Annotated[float | None, typer.Option("--learning-rate", min=0.0, help="Peak learning rate.")]
 OwnBatchOption = Annotated[int | None, typer.Option("--batch-size", min=1, help="Records in a step.")]
+SetOption = Annotated[
+    str,
+    typer.Option("--set", metavar="NAME=VALUE,...", help="Other settings, by their names in training/config.py."),
+]
 TeacherOption = Annotated[
     Path | None,
     typer.Option(help="A finished fine-tuning, runs/NAME/seed-SEED, whose reading is learnt besides the labels."),
@@ -89,6 +93,7 @@ def finetune(
     epochs: OwnEpochsOption = None,
     learning_rate: OwnRateOption = None,
     batch_size: OwnBatchOption = None,
+    settings: SetOption = "",
     seed: SeedOption = _DEFAULT.seed,
     teacher: TeacherOption = None,
     quick_run: QuickOption = False,
@@ -116,10 +121,11 @@ def finetune(
             batch_size=batch_size,
             seed=seed,
             teacher=str(teacher) if teacher else None,
+            changes=parse_changes(settings) if settings else {},
         )
         loaded = load_data(data, extra=extra, calibration=calibration, own_processes=process)
         if quick_run:
-            loaded = thin(loaded, _QUICK_HELD_OUT)
+            loaded = thin(loaded, config.max_records, _QUICK_HELD_OUT, own=extra)
         require_enough(loaded)
         run = Run.of(runs / _run_name(name, quick_run), seed)
         trained = pipeline.finetune_step(loaded, config, run, resume=resume, overwrite=overwrite)
@@ -157,6 +163,7 @@ def evaluate(
     bundle: Annotated[Path, typer.Argument(help="Folder of the bundle.")] = Path("models/default"),
     data: DataOption = [CORPUS],
     on: Annotated[str, typer.Option(help="The split: train, dev or test.")] = "test",
+    process: ProcessOption = [],
     by_name: Annotated[bool, typer.Option("--by-name", help="Ask for actors by their names alone.")] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
 ) -> None:
@@ -165,9 +172,10 @@ def evaluate(
     Example: train evaluate models/default --on dev
     """
     prepare()
-    from stance.bundle import load_bundle
+    from stance.bundle import load_bundle, parse_processes
     from training.data import load_held_out
     from training.evaluate import score
+    from training.processes import load_processes
     from training.selective import at_fifths
 
     if on not in SPLITS:
@@ -175,11 +183,13 @@ def evaluate(
     with told():
         located = load_held_out(data, on)
         made = load_bundle(bundle)
-        scores = score(made, located, names=ProcessNames(made.processes.values()), by_name=by_name)
+        known = parse_processes(load_processes(process, known=map(asdict, made.processes.values())))
+        scores = score(made, located, names=ProcessNames(known), by_name=by_name)
     if json_output:
         console.print_json(data=asdict(scores))
         return
     _print_rows({str(bundle): scores.macro_f1}, split=on)
+    console.print(f"{len(located)} records, {scores.cases} clear labels")
     for key in ("accuracy", "evidence_f1", "ece", "coverage", "set_size", "found_recall", "found_precision", "pair_f1"):
         console.print(f"{key:16} {getattr(scores, key):.3f}")
     surest = at_fifths(scores.accuracy_by_coverage)
@@ -234,6 +244,7 @@ def run(
     epochs: OwnEpochsOption = None,
     learning_rate: OwnRateOption = None,
     batch_size: OwnBatchOption = None,
+    settings: SetOption = "",
     seed: SeedOption = _DEFAULT.seed,
     seeds: Annotated[
         int, typer.Option(min=1, help="Train this many seeds and report their mean; the first is bundled.")
@@ -265,10 +276,11 @@ def run(
             batch_size=batch_size,
             seed=seed,
             teacher=str(teacher) if teacher else None,
+            changes=parse_changes(settings) if settings else {},
         )
         loaded = load_data(data, extra=extra, calibration=calibration, own_processes=process)
         if quick_run:
-            loaded = thin(loaded, _QUICK_HELD_OUT)
+            loaded = thin(loaded, config.max_records, _QUICK_HELD_OUT, own=extra)
         require_enough(loaded)
         agreement = _QUICK_AGREEMENT if quick_run else pipeline.MIN_INT8_AGREEMENT
         metrics = pipeline.run(
