@@ -188,16 +188,15 @@ class NameIndex:
         return found
 
     def _longest(self, context: _Context, position: int) -> Hit | None:
-        best = self._base._longest(context, position) if self._base else None
-        if best is not None:
-            best = Hit(best.span, best.name, best.actor + self._offset)
+        """The longest name at a place; of several the one that was taken first, and one of the base last."""
+        best: Hit | None = None
         for name in self._walk(context, position):
-            if best is not None and len(name.surfaces) < len(best.name.surfaces):
-                continue
-            if context.fits(name, position):
-                span = context.span(position, position + len(name.surfaces))
-                best = Hit(span, name, name.actor)
-        return best
+            if (best is None or len(name.surfaces) > len(best.name.surfaces)) and context.fits(name, position):
+                best = Hit(context.span(position, position + len(name.surfaces)), name, name.actor)
+        other = self._base._longest(context, position) if self._base else None
+        if other is None or (best is not None and len(other.name.surfaces) <= len(best.name.surfaces)):
+            return best
+        return Hit(other.span, other.name, other.actor + self._offset)
 
     def _walk(self, context: _Context, position: int) -> Iterator[Name]:
         """Names that the words from a position on spell, the shortest first."""

@@ -288,6 +288,19 @@ def test_a_name_is_rather_that_actor_s_who_has_no_other(lexicon: Lexicon) -> Non
     assert given("Delta came. Turkey came.", lexicon, *asked) == [["Delta"], ["Turkey"]]
 
 
+@pytest.mark.parametrize(
+    ("text", "name", "alias"),
+    [("Erdoğan refused.", "Erdoğan", "Erdogan"), ("SDF refused.", "SDF", "Sdf"), ("Foos refused.", "Foos", "FOOS")],
+)
+def test_of_spellings_of_one_name_an_actor_s_own_comes_first(
+    lexicon: Lexicon, text: str, name: str, alias: str
+) -> None:
+    own, other = Actor(name), Actor("Delta Group", (alias,))
+    assert given(text, lexicon, own, other) == [[name], []]
+    assert given(text, lexicon, other, own) == [[], [name]]
+    assert given(text, lexicon, Actor("Gamma Group", (name,)), other) == [[name], []]
+
+
 def test_states_within_states_are_told_apart(lexicon: Lexicon) -> None:
     text = "The South Sudan government agreed."
     asked = [Actor("Sudanese government"), Actor("South Sudanese government")]
