@@ -233,7 +233,7 @@ class _Context:
 
     def fits(self, name: Name, position: int) -> bool:
         run = self.words[position : position + len(name.surfaces)]
-        acronym = len(run) == 1 and 1 < len(name.surfaces[0]) <= 5 and name.surfaces[0].isupper()
+        acronym = len(run) == 1 and 1 < len(run[0].form) <= 5 and name.surfaces[0].isupper()
         if acronym and not self._is_acronym(position):
             return False
         if not acronym and not self.any_case:
@@ -251,7 +251,7 @@ class _Context:
         if word.form not in _ALSO_WORDS:
             return True
         around = [self.words[place] for place in (position - 1, position + 1) if 0 <= place < len(self.words)]
-        return not any(len(one.surface) > 1 and one.surface.isupper() and one.surface.isalpha() for one in around)
+        return not any(len(one.form) > 1 and one.surface.isupper() and one.form.isalpha() for one in around)
 
     def _is_mere_place(self, position: int, end: int) -> bool:
         """Whether a seat of government is only where something happens, or part of another name."""

@@ -29,7 +29,9 @@ _INITIALS = re.compile(r"(?:^|[\s(\"“])(?:[^\W\d_]\.)+$")
 _OPENING = re.compile(r"""\s*["'“‘«(\[]*(\S)""")
 #: Letters that transliterations use as apostrophes.
 _MODIFIERS = frozenset("ʹʻʼʽʾʿˈ")
-_WORD = re.compile(r"[^\W_]+(?:['’`´][^\W_]+)*")
+#: Letters, with the marks that combine with them in decomposed text, and soft hyphens; Python counts these to no word.
+_LETTERS = r"[^\W_]++(?:[\u00ad\u0300-\u036f]++[^\W_]*+)*+"
+_WORD = re.compile(rf"{_LETTERS}(?:['’`´]{_LETTERS})*")
 
 
 def join_lines(text: str) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -349,6 +350,15 @@ def test_tagged_names_with_brackets_and_titles_are_kept(lexicon: Lexicon) -> Non
         "Gen. Ada Lovelace": ["Gen. Ada Lovelace"],
         "Harbour National Council": ["Harbour National Council", "HNC", "HNC"],
     }
+
+
+def test_decomposed_text_names_the_same_actors(lexicon: Lexicon) -> None:
+    text = unicodedata.normalize("NFD", "President Erdoğan said so. Çavuşoğlu agreed, the ÖVP did not.")
+    erdogan, cavusoglu, party = (unicodedata.normalize("NFD", one) for one in ("Erdoğan", "Çavuşoğlu", "ÖVP"))
+    assert found(text, lexicon) == {"Recep Tayyip Erdogan": [erdogan], "Mevlut Cavusoglu": [cavusoglu]}
+    asked = given(text, lexicon, Actor("Recep Tayyip Erdoğan"), Actor("Çavuşoğlu"), Actor("ÖVP"))
+    assert asked == [[erdogan], [cavusoglu], [party]]
+    assert given("They met Şçöü.", lexicon, Actor(unicodedata.normalize("NFD", "ŞÇÖÜ"))) == [[]]
 
 
 def test_given_actors_come_back_in_order_even_when_absent(lexicon: Lexicon) -> None:

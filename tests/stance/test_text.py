@@ -90,6 +90,13 @@ def test_word_offsets_are_exact(text: str) -> None:
         assert text[word.start : word.end] == word.surface
 
 
+def test_marks_that_combine_and_soft_hyphens_part_no_words() -> None:
+    text = "E\u0301lyse\u0301e’s Erdog\u0306an\u2019s \u0301 Cavu\u00adsoglu said \u0301no. Go"
+    words = find_words(text)
+    assert [word.form for word in words] == ["elysee", "erdogan", "cavusoglu", "said", "no", "go"]
+    assert all(text[word.start : word.end] == word.surface for word in words)
+
+
 @pytest.mark.parametrize(("left", "right"), [("Erdoğan", "ERDOGAN"), ("Türkiye", "turkiye"), ("Ja'afari", "Jaʼafari")])
 def test_spellings_of_one_name_are_equal(left: str, right: str) -> None:
     assert normalise(left) == normalise(right)
