@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import product
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +25,7 @@ from server import DEFAULT_BUNDLE, SEED_ARTICLE, serve
 
 from stance.bundle import Bundle, load_bundle
 from stance.classify import classify_document
-from stance.schema import MAX_TEXT_LENGTH, Document
+from stance.schema import MAX_ACTORS, MAX_TEXT_LENGTH, Actor, Document
 
 OPERATIONS = 6
 MOST = 3.0
@@ -53,6 +54,14 @@ ODD = {
     "line breaks": "\n",
     "capitals": "Ankara Delta Council ",
     "abbreviations": "Higher Negotiations Committee (HNC) ",
+    "one actor asked for fifty times": "Turkey ",
+    "spellings that fold alike asked for": "Foo aa ",
+}
+#: Of these texts the actors are asked for; in the others they are looked for.
+_ALIKE = ["".join(pair) for pair in product("AÀÁÂÃÄÅĀĂĄ", "aàáâãäåāăą")]
+ASKED = {
+    "one actor asked for fifty times": (Actor("Turkey"),) * MAX_ACTORS,
+    "spellings that fold alike asked for": tuple(Actor(name, tuple(_ALIKE[:50])) for name in _ALIKE[50:]),
 }
 
 
@@ -70,7 +79,7 @@ def time_texts(bundle: Bundle) -> dict[str, float]:
     seconds: dict[str, float] = {}
     for name, piece in ODD.items():
         text = (piece * (MAX_TEXT_LENGTH // len(piece) + 1))[: MAX_TEXT_LENGTH - 1] + "."
-        document = Document(text, bundle.process("sochi"))
+        document = Document(text, bundle.process("sochi"), ASKED.get(name))
         times = []
         for _ in range(2):
             started = time.perf_counter()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 
+from stance.deadline import Deadline
 from stance.finder import Finder
 from stance.names import ARTICLES, NameIndex, make_index, split_bracketed
 from stance.schema import Actor, Mentioned, Span
@@ -49,19 +50,24 @@ class Lexicon:
         return requested if known is None else replace(requested, id=known.id, kind=known.kind, country=known.country)
 
 
-def find_given(text: str, actors: Sequence[Actor], lexicon: Lexicon) -> list[Mentioned]:
+def find_given(
+    text: str, actors: Sequence[Actor], lexicon: Lexicon, *, deadline: Deadline | None = None
+) -> list[Mentioned]:
     """Mentions of just these actors, one entry for each, in the order given; none found leaves an empty tuple.
 
     The lexicon lends an actor the other names that it goes by, unless another of the actors has claimed them, and
     keeps names of others that contain an actor's name apart. Actors that are one and the same share their mentions; of
     others that claim one name it is that actor's whose first name it is, or else the first one's.
     An actor found nowhere is looked for in other words: "the government" for "Chadian government".
+
+    Raises:
+        DeadlineExceeded: if the deadline passed.
     """
     completed = [lexicon.complete(actor) for actor in actors]
     # Without them "the South Sudan government" would name Sudan's.
     rivals = [Actor(name) for actor in completed for name in other_governments(actor.name)]
     base = make_index(rivals, base=lexicon.index) if rivals else lexicon.index
-    finder = Finder(text, completed, make_index(completed, base=base), [*rivals, *lexicon.actors])
+    finder = Finder(text, completed, make_index(completed, base=base), [*rivals, *lexicon.actors], deadline=deadline)
     finder.learn_introduced()  # before the lexicon lends an actor what the text calls another
     for number, actor in enumerate(actors):
         known = lexicon.find(actor.name)
@@ -77,7 +83,8 @@ def find_given(text: str, actors: Sequence[Actor], lexicon: Lexicon) -> list[Men
     shared: dict[str, set[Span]] = defaultdict(set)
     for one in found:
         shared[_identity(one.actor)].update(one.mentions)
-    return [Mentioned(one.actor, tuple(sorted(shared[_identity(one.actor)]))) for one in found]
+    mentions = {identity: tuple(sorted(spans)) for identity, spans in shared.items()}
+    return [Mentioned(one.actor, mentions[_identity(one.actor)]) for one in found]
 
 
 def _without_opponents(text: str, one: Mentioned) -> Mentioned:
@@ -92,7 +99,12 @@ def _identity(actor: Actor) -> str:
 
 
 def find_all(
-    text: str, lexicon: Lexicon, tagged: Sequence[Span], acts: Callable[[Span], bool] = lambda _: True
+    text: str,
+    lexicon: Lexicon,
+    tagged: Sequence[Span],
+    acts: Callable[[Span], bool] = lambda _: True,
+    *,
+    deadline: Deadline | None = None,
 ) -> list[Mentioned]:
     """Every actor that the text names, in order of first mention.
 
@@ -101,8 +113,11 @@ def find_all(
             covers become actors of their own, or further names of one.
         acts: whether the model takes a listed name for an actor's where it stands: "Syria" in "the war in
             Syria" is none. States and bodies none of whose mentions acts are left out.
+
+    Raises:
+        DeadlineExceeded: if the deadline passed.
     """
-    finder = Finder(text, (), NameIndex(lexicon.index), lexicon.actors)
+    finder = Finder(text, (), NameIndex(lexicon.index), lexicon.actors, deadline=deadline)
     finder.add_tagged(tagged)
     finder.add_common_nouns()
     found = [one for one in map(partial(_without_opponents, text), finder.result()) if one.mentions]

@@ -53,11 +53,21 @@ class BaselineReading:
         """Listed names count wherever they stand: nothing here tells a place from an actor."""
         return True
 
-    def judge(self, mentioned: Sequence[Mentioned], sentences: Sequence[Span]) -> tuple[FloatArray, FloatArray]:
-        """Stance log-probabilities, ``(actors, labels)``, and shares of each sentence, ``(actors, sentences)``."""
+    def judge(
+        self, mentioned: Sequence[Mentioned], sentences: Sequence[Span], *, deadline: Deadline | None = None
+    ) -> tuple[FloatArray, FloatArray]:
+        """Stance log-probabilities, ``(actors, labels)``, and shares of each sentence, ``(actors, sentences)``.
+
+        Raises:
+            DeadlineExceeded: if the deadline passed.
+        """
         if not mentioned:
             return np.zeros((0, len(LABELS)), np.float32), np.zeros((0, len(sentences)), np.float32)
-        rows = [self._describe(number, mentioned, sentences) for number in range(len(mentioned))]
+        rows = []
+        for number in range(len(mentioned)):
+            if deadline is not None:
+                deadline.check(f"after {number} of {len(mentioned)} actors were judged")
+            rows.append(self._describe(number, mentioned, sentences))
         return self._log_probabilities(rows), self._shares(mentioned, sentences)
 
     def _describe(self, number: int, mentioned: Sequence[Mentioned], sentences: Sequence[Span]) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from stance.actors import find_all, find_given
 from stance.calibration import Calibration
 from stance.deadline import Deadline
-from stance.errors import DeadlineExceeded, DocumentError
+from stance.errors import DocumentError
 from stance.notices import make_notices
 from stance.schema import (
     LABELS,
@@ -48,8 +48,13 @@ class Reading(Protocol):
     def tokens(self) -> int:
         """How many tokens of the text were read."""
 
-    def judge(self, mentioned: Sequence[Mentioned], sentences: Sequence[Span]) -> tuple[FloatArray, FloatArray]:
-        """Stance log-probabilities, ``(actors, labels)``, and shares of the evidence, ``(actors, sentences)``."""
+    def judge(
+        self, mentioned: Sequence[Mentioned], sentences: Sequence[Span], *, deadline: Deadline | None = None
+    ) -> tuple[FloatArray, FloatArray]:
+        """Stance log-probabilities, ``(actors, labels)``, and shares of the evidence, ``(actors, sentences)``.
+
+        Raises :class:`stance.errors.DeadlineExceeded` past the deadline.
+        """
 
 
 class Engine(Protocol):
@@ -63,26 +68,26 @@ def classify_document(bundle: Bundle, document: Document, *, deadline: Deadline 
     """Say where each actor of a document stands toward its process.
 
     Args:
-        deadline: when the work stops, between two windows of the text.
+        deadline: when the work stops, in whatever step it is.
 
     Raises:
         DocumentError: if the text is empty or too long, or too many actors are asked for.
         DeadlineExceeded: if the deadline passed.
     """
     _check(document)
-    if deadline is not None and deadline.has_passed:
-        raise DeadlineExceeded("stopped before the text was read")
+    if deadline is not None:
+        deadline.check("before the text was read")
     text = join_lines(document.text)
     reading = bundle.engine.read(text, document.process, deadline=deadline)
     if document.actors is None:
-        mentioned = find_all(text, bundle.lexicon, reading.tagged, reading.acts)
+        mentioned = find_all(text, bundle.lexicon, reading.tagged, reading.acts, deadline=deadline)
     else:
-        mentioned = find_given(text, document.actors, bundle.lexicon)
+        mentioned = find_given(text, document.actors, bundle.lexicon, deadline=deadline)
     sentences = find_sentences(text)
-    scores, shares = reading.judge(mentioned, sentences)
-    stances = [
-        _decide(one, scores[row], shares[row], sentences, bundle.calibration) for row, one in enumerate(mentioned)
-    ]
+    judged = {one.mentions: one for one in mentioned}  # actors that are one and the same have their mentions in common
+    scores, shares = reading.judge(tuple(judged.values()), sentences, deadline=deadline)
+    rows = dict(zip(judged, zip(scores, shares, strict=True), strict=True))
+    stances = [_decide(one, *rows[one.mentions], sentences, bundle.calibration) for one in mentioned]
     return Classification(document, tuple(stances), tuple(make_notices(document, mentioned)), reading.tokens)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+from stance.errors import DeadlineExceeded
+
 
 class Deadline:
     """A time at which work stops, or sooner if nobody waits for it any more.
@@ -26,3 +28,15 @@ class Deadline:
     def has_passed(self) -> bool:
         """Whether the work should stop."""
         return self._is_cancelled or time.monotonic() > self._end
+
+    def check(self, place: str) -> None:
+        """Go on only if there is time.
+
+        Args:
+            place: where the work is, to follow "stopped".
+
+        Raises:
+            DeadlineExceeded: if the deadline passed.
+        """
+        if self.has_passed:
+            raise DeadlineExceeded(f"stopped {place}")

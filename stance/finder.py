@@ -9,6 +9,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
+from stance.deadline import Deadline
 from stance.descriptions import Descriptions, other_wordings, split_description
 from stance.names import (
     ARTICLES,
@@ -56,9 +57,18 @@ class Finder:
 
     Args:
         actors: the actors asked for; those of the lexicon are numbered behind them.
+        deadline: after which no method goes on, but raises :class:`stance.errors.DeadlineExceeded`.
     """
 
-    def __init__(self, text: str, actors: Sequence[Actor], index: NameIndex, listed: Sequence[Actor]) -> None:
+    def __init__(
+        self,
+        text: str,
+        actors: Sequence[Actor],
+        index: NameIndex,
+        listed: Sequence[Actor],
+        *,
+        deadline: Deadline | None = None,
+    ) -> None:
         self._text = text
         self._words = find_words(text)
         self._starts = [word.start for word in self._words]
@@ -67,6 +77,7 @@ class Finder:
         self._actors = [*actors, *listed]
         self._asked = len(actors)
         self._index = index
+        self._deadline = deadline
         self._named: set[int] = set()
         self._by_short: dict[str, set[int]] = defaultdict(set)
         self._by_root: dict[Root, dict[int, bool]] = defaultdict(dict)
@@ -80,7 +91,7 @@ class Finder:
                 self._remember(number, name)
 
     def _scan(self) -> list[Hit]:
-        return self._index.scan(self._text, self._words)
+        return self._index.scan(self._text, self._words, deadline=self._deadline)
 
     def _remember(self, number: int, name: str) -> None:
         """Take an actor for one that the text names so."""
@@ -121,7 +132,7 @@ class Finder:
 
     def _add_name(self, name: Span) -> None:
         surface = self._text[name.start : name.end]
-        hits = self._index.scan(surface, find_words(surface))
+        hits = self._index.scan(surface, find_words(surface), deadline=self._deadline)
         if any(self._actors[hit.actor].kind == "person" or self._is_whole(hit, surface) for hit in hits):
             return
         owners = (

@@ -11,11 +11,14 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from stance.deadline import Deadline
 from stance.schema import Actor, Span
 from stance.text import Word, find_words
 
 #: Of a longer name these count; a tagged stretch of more is none.
 MAX_NAME_WORDS = 16
+#: Words that are looked at between two looks at the clock, which takes as long as one of them.
+_AT_ONCE = 64
 ARTICLES = frozenset(("the", "a", "an"))
 PARTICLES = frozenset(
     """
@@ -91,16 +94,18 @@ _POSSESSED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """One name of one actor.
+    """One name of one actor, by what tells where it can stand.
 
     Attributes:
-        surfaces: its words as written.
+        capitals: of each of its words, whether it begins with a capital.
+        is_acronym: a single short word in capitals.
         actor: the actor's number.
         is_place: a seat of government, which counts only where it acts.
         is_person: a single word that names a person.
     """
 
-    surfaces: tuple[str, ...]
+    capitals: tuple[bool, ...]
+    is_acronym: bool
     actor: int
     is_place: bool = False
     is_person: bool = False
@@ -109,7 +114,8 @@ class Name:
 @dataclass(slots=True)
 class _Node:
     children: dict[str, _Node] = field(default_factory=dict)
-    names: list[Name] = field(default_factory=list)
+    names: list[Name] = field(default_factory=list)  # of those that are written alike the first
+    owners: set[int] = field(default_factory=set)
     gaps: frozenset[str] = frozenset()  # what may stand before the word here, beside what may stand in any name
 
 
@@ -158,9 +164,11 @@ class NameIndex:
             gap = text[before.end : word.start]
             if _GAP.fullmatch(gap) is None or "." in gap:
                 node.gaps |= {gap}
-        surfaces = tuple(word.surface for word in words)
-        if all(known.surfaces != surfaces for known in node.names):
-            node.names.append(Name(surfaces, actor, is_place, is_person and len(words) == 1))
+        node.owners.add(actor)
+        capitals = tuple(word.surface[0].isupper() for word in words)
+        is_acronym = len(words) == 1 and 1 < len(words[0].form) <= 5 and words[0].surface.isupper()
+        if all((known.capitals, known.is_acronym) != (capitals, is_acronym) for known in node.names):
+            node.names.append(Name(capitals, is_acronym, actor, is_place, is_person and len(words) == 1))
 
     def owners(self, name: str) -> set[int]:
         """The actors that go by exactly this name, case apart."""
@@ -170,31 +178,38 @@ class NameIndex:
         node: _Node | None = self._root
         for word in words:
             node = node.children.get(word.form) if node else None
-        own = {known.actor for known in node.names} if node and node is not self._root else set()
-        return own or ({one + self._offset for one in self._base._owners(words)} if self._base else set())
+        own = node.owners if node else set()
+        return set(own) or ({one + self._offset for one in self._base._owners(words)} if self._base else set())
 
-    def scan(self, text: str, words: Sequence[Word]) -> list[Hit]:
-        """The names in a text in order, none overlapping another, the longest at each place."""
+    def scan(self, text: str, words: Sequence[Word], *, deadline: Deadline | None = None) -> list[Hit]:
+        """The names in a text in order, none overlapping another, the longest at each place.
+
+        Raises:
+            DeadlineExceeded: if the deadline passed.
+        """
         context = _Context(text, words, not any(char.isupper() for char in text))
         found = []
-        position = 0
+        position = checked = 0
         while position < len(words):
+            if deadline is not None and position >= checked:
+                deadline.check("while names were looked for")
+                checked = position + _AT_ONCE
             hit = self._longest(context, position)
             if hit is None:
                 position += 1
                 continue
             found.append(hit)
-            position += len(hit.name.surfaces)
+            position += len(hit.name.capitals)
         return found
 
     def _longest(self, context: _Context, position: int) -> Hit | None:
         """The longest name at a place; of several the one that was taken first, and one of the base last."""
         best: Hit | None = None
         for name in self._walk(context, position):
-            if (best is None or len(name.surfaces) > len(best.name.surfaces)) and context.fits(name, position):
-                best = Hit(context.span(position, position + len(name.surfaces)), name, name.actor)
+            if (best is None or len(name.capitals) > len(best.name.capitals)) and context.fits(name, position):
+                best = Hit(context.span(position, position + len(name.capitals)), name, name.actor)
         other = self._base._longest(context, position) if self._base else None
-        if other is None or (best is not None and len(other.name.surfaces) <= len(best.name.surfaces)):
+        if other is None or (best is not None and len(other.name.capitals) <= len(best.name.capitals)):
             return best
         return Hit(other.span, other.name, other.actor + self._offset)
 
@@ -232,13 +247,12 @@ class _Context:
         return close_bracket(self.text, Span(self.words[first].start, self.words[last - 1].end))
 
     def fits(self, name: Name, position: int) -> bool:
-        run = self.words[position : position + len(name.surfaces)]
-        acronym = len(run) == 1 and 1 < len(run[0].form) <= 5 and name.surfaces[0].isupper()
-        if acronym and not self._is_acronym(position):
+        if name.is_acronym and not self._is_acronym(position):
             return False
-        if not acronym and not self.any_case:
-            pairs = zip(name.surfaces, run, strict=True)
-            if any(own[0].isupper() and not word.surface[0].isupper() for own, word in pairs):
+        run = self.words[position : position + len(name.capitals)]
+        if not name.is_acronym and not self.any_case:
+            pairs = zip(name.capitals, run, strict=True)
+            if any(is_capital and not word.surface[0].isupper() for is_capital, word in pairs):
                 return False
         if name.is_place and self._is_mere_place(position, run[-1].end):
             return False

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from stance.deadline import Deadline
 from stance.encoding import Encoder, Encoding, IntArray, Window
-from stance.errors import DeadlineExceeded
 from stance.schema import LABELS, NONE_ID, Mentioned, Process, Span
 
 FloatArray = NDArray[np.float32]
@@ -82,9 +81,13 @@ def link_mentions(logits: FloatArray, mentions: FloatArray, layout: HeadLayout) 
     Returns:
         Stance logits, shape ``(mentions, labels)``, and attention, shape ``(mentions, 1 + tokens)``.
     """
-    pooled = mentions @ logits
-    scores = pooled[:, layout.query] @ logits[:, layout.key].T / np.sqrt(layout.key_size)
-    attention = softmax(scores)
+    return attend(mentions @ logits, logits, layout)
+
+
+def attend(pooled: FloatArray, logits: FloatArray, layout: HeadLayout) -> tuple[FloatArray, FloatArray]:
+    """As :func:`link_mentions`, from the means of the mentions' tokens, shape ``(mentions, layout.size)``."""
+    queries = np.asarray(pooled[:, layout.query] / np.sqrt(layout.key_size), dtype=np.float32)
+    attention = softmax(queries @ logits[:, layout.key].T)
     return pooled[:, layout.stance] + attention @ logits[:, layout.cues], attention
 
 
@@ -115,8 +118,10 @@ def mention_importance(logits: FloatArray) -> FloatArray:
 
 def softmax(logits: FloatArray) -> FloatArray:
     """Softmax over the last axis."""
-    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True), dtype=np.float32)
+    shifted = np.asarray(logits - logits.max(axis=-1, keepdims=True), dtype=np.float32)
+    np.exp(shifted, out=shifted)  # in place: the attention of a block is as large as memory allows
+    shifted /= shifted.sum(axis=-1, keepdims=True)
+    return shifted
 
 
 def mention_ranges(
@@ -197,32 +202,66 @@ class TransformerReading:
         """How many tokens the text has."""
         return len(self._encoding.offsets)
 
-    def judge(self, mentioned: Sequence[Mentioned], sentences: Sequence[Span]) -> tuple[FloatArray, FloatArray]:
+    def judge(
+        self, mentioned: Sequence[Mentioned], sentences: Sequence[Span], *, deadline: Deadline | None = None
+    ) -> tuple[FloatArray, FloatArray]:
         """Stance log-probabilities, ``(actors, labels)``, and shares of each sentence, ``(actors, sentences)``.
 
         A mention has its own stance logits beside those that it attends to, so that its own sentence counts too.
+
+        Raises:
+            DeadlineExceeded: if the deadline passed.
         """
         ranges, owners = mention_ranges(self._encoding, [one.mentions for one in mentioned])
+        pooled = _average(self._logits, ranges)
         size = max(1, _BLOCK // len(self._logits))
         bounds = np.asarray([self._encoding.token_range(one) for one in sentences], dtype=np.int64).reshape(-1, 2)
         shares = np.zeros((len(mentioned), len(sentences)), dtype=np.float32)
         parts = [np.zeros((0, len(LABELS)), dtype=np.float32)]
         for start in range(0, len(ranges), size):
-            logits, looked_at = self._link(ranges[start : start + size])
+            if deadline is not None:
+                deadline.check(f"after {start} of {len(ranges)} mentions were judged")
+            some = slice(start, start + size)
+            logits, attention = attend(pooled[some], self._logits, self._layout)
+            actors, rows = np.unique(owners[some], return_inverse=True)
+            looked_at = _look(attention, ranges[some], rows, mention_importance(logits))
             before = np.cumsum(looked_at, axis=1)  # of the "nothing" row and so many tokens
-            told = before[:, bounds[:, 1]] - before[:, bounds[:, 0]]
-            np.add.at(shares, owners[start : start + size], mention_importance(logits)[:, None] * told)
+            shares[actors] += before[:, bounds[:, 1]] - before[:, bounds[:, 0]]
             parts.append(logits)
         mention_logits = np.concatenate(parts)
         totals = np.bincount(owners, mention_importance(mention_logits), minlength=len(mentioned))
-        pooled, _ = pool_mentions(mention_logits, owners, len(mentioned))
-        return pooled, np.asarray(shares / totals[:, None], dtype=np.float32)
+        judged, _ = pool_mentions(mention_logits, owners, len(mentioned))
+        return judged, np.asarray(shares / totals[:, None], dtype=np.float32)
 
-    def _link(self, ranges: Sequence[tuple[int, int]]) -> tuple[FloatArray, FloatArray]:
-        """Some mentions' stance logits, and what each looks at: what it attends to, and where it stands."""
-        weights = weigh_tokens(ranges, len(self._logits))
-        logits, attention = link_mentions(self._logits, weights, self._layout)
-        return logits, (1 - _OWN_SHARE) * attention + _OWN_SHARE * weights
+
+def _average(logits: FloatArray, ranges: Sequence[tuple[int, int]]) -> FloatArray:
+    """The means over ranges of rows, shape ``(ranges, columns)``."""
+    means = np.empty((len(ranges), logits.shape[1]), dtype=np.float32)
+    for row, (first, last) in zip(means, ranges, strict=True):
+        row[:] = logits[first:last].mean(axis=0)
+    return means
+
+
+def _look(
+    attention: FloatArray, ranges: Sequence[tuple[int, int]], rows: NDArray[np.int64], importance: FloatArray
+) -> FloatArray:
+    """How much of each token some actors look at: what their mentions attend to, and where they stand.
+
+    Args:
+        attention: shape ``(mentions, 1 + tokens)``.
+        ranges: of each mention's tokens.
+        rows: shape ``(mentions,)``; of the actor of each mention.
+        importance: shape ``(mentions,)``; what each mention counts.
+
+    Returns:
+        Shape ``(actors, 1 + tokens)``.
+    """
+    weights = np.zeros((rows.max() + 1, len(rows)), dtype=np.float32)
+    weights[rows, np.arange(len(rows))] = importance
+    looked_at = np.asarray((1 - _OWN_SHARE) * weights @ attention, dtype=np.float32)
+    for row, (first, last), counts in zip(rows, ranges, importance, strict=True):
+        looked_at[row, first:last] += _OWN_SHARE * counts / (last - first)
+    return looked_at
 
 
 class TransformerEngine:
@@ -265,8 +304,8 @@ class TransformerEngine:
         """Token logits of a document, shape ``(1 + tokens, layout.size)``; row 0 is the "nothing" row."""
         rows: list[FloatArray] = []
         for number, window in enumerate(windows):
-            if deadline is not None and deadline.has_passed:
-                raise DeadlineExceeded(f"stopped after {number} of {len(windows)} windows")
+            if deadline is not None:
+                deadline.check(f"after {number} of {len(windows)} windows")
             logits = self._run(window)
             if number == 0:
                 rows.append(logits[:1])

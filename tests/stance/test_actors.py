@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import time
 import unicodedata
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -300,6 +302,14 @@ def test_of_spellings_of_one_name_an_actor_s_own_comes_first(
     assert given(text, lexicon, own, other) == [[name], []]
     assert given(text, lexicon, other, own) == [[], [name]]
     assert given(text, lexicon, Actor("Gamma Group", (name,)), other) == [[name], []]
+
+
+def test_many_spellings_of_one_name_cost_little(lexicon: Lexicon) -> None:
+    alike = ["".join(pair) for pair in product("AÀÁÂÃÄÅĀĂĄ", "aàáâãäåāăą")]
+    asked = [Actor(name, tuple(alike[:50])) for name in alike[50:]]
+    started = time.process_time()
+    assert not any(given("Foo aa " * 7000, lexicon, *asked))
+    assert time.process_time() - started < 5
 
 
 def test_states_within_states_are_told_apart(lexicon: Lexicon) -> None:

@@ -1,19 +1,23 @@
 from __future__ import annotations
 
+import re
 import textwrap
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stance.bundle import Bundle, load_bundle
-from stance.classify import classify_document
+from stance.classify import Engine, Reading, classify_document
 from stance.deadline import Deadline
 from stance.errors import DeadlineExceeded, DocumentError
 from stance.notices import make_notices
-from stance.schema import LABELS, Actor, Classification, Document, Process
+from stance.schema import LABELS, Actor, Classification, Document, Mentioned, Process
 
 
 @pytest.fixture(scope="module")
@@ -154,6 +158,71 @@ def test_past_the_deadline_the_work_stops(bundle: Bundle) -> None:
         classify_document(bundle, Document(text, bundle.process("sochi")), deadline=past)
     with pytest.raises(DeadlineExceeded, match=r"stopped after 0 of \d+ windows"):
         bundle.engine.read(text, bundle.process("sochi"), deadline=past)
+
+
+class Patient(Deadline):
+    """A deadline that passes after so many looks at it."""
+
+    def __init__(self, looks: int) -> None:
+        super().__init__(1000)
+        self.looks = looks
+
+    @property
+    def has_passed(self) -> bool:
+        self.looks -= 1
+        return self.looks < 0
+
+
+@pytest.mark.parametrize("actors", [None, (Actor("Turkey"), Actor("Delta Council"))])
+def test_the_deadline_holds_in_every_step(bundle: Bundle, actors: tuple[Actor, ...] | None) -> None:
+    document = Document("Turkey came. " * 20, bundle.process("sochi"), actors)
+    steps = []
+    for looks in range(1000):
+        try:
+            classify_document(bundle, document, deadline=Patient(looks))
+        except DeadlineExceeded as error:
+            steps.append(re.sub(r"\d+", "n", str(error)))
+            continue
+        break
+    assert list(dict.fromkeys(steps)) == [
+        "stopped before the text was read",
+        "stopped after n of n windows",
+        "stopped while names were looked for",
+        "stopped after n of n mentions were judged",
+    ]
+
+
+class Counting:
+    """An engine that keeps how many actors were judged at once."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.judged: list[int] = []
+
+    def read(self, text: str, process: Process, *, deadline: Deadline | None = None) -> Reading:
+        reading = self.engine.read(text, process, deadline=deadline)
+        judge = reading.judge
+
+        def counted(mentioned: Sequence[Mentioned], *args: Any, **options: Any) -> Any:
+            self.judged.append(len(mentioned))
+            return judge(mentioned, *args, **options)
+
+        reading.judge = counted  # type: ignore[method-assign]
+        return reading
+
+
+def test_actors_that_are_one_and_the_same_are_judged_once(bundle: Bundle) -> None:
+    engine = Counting(bundle.engine)
+    asked = tuple(map(Actor, ("Turkey", "HNC", "Ankara", "Turkey", "Delta Council")))
+    text = "Turkey will come to Sochi. The HNC will not; Ankara had asked it to."
+    document = Document(text, bundle.process("sochi"), asked)
+    read = classify_document(replace(bundle, engine=engine), document).actors
+    assert engine.judged == [3]
+    assert [one.actor.name for one in read] == [one.name for one in asked]
+    assert replace(read[0], actor=read[2].actor) == read[2] == replace(read[3], actor=read[2].actor)
+    assert read[1].mentions != read[0].mentions
+    alone = classify_document(bundle, replace(document, actors=asked[1:2])).actors[0]
+    assert read[1].probabilities == pytest.approx(alone.probabilities, abs=1e-5)
 
 
 def test_a_process_of_many_long_names_costs_little() -> None:
