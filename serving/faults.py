@@ -20,13 +20,13 @@ def explain(error: ValidationError) -> ErrorOut:
 
 
 def main_fault(faults: list[dict[str, Any]]) -> ErrorOut:
-    """The fault among pydantic's that tells most: of the first field at fault, the one that lies deepest.
+    """The fault among pydantic's that tells most: of the first field at fault the deepest, rather one in our words.
 
     Args:
         faults: at least one; of each ``type``, ``loc`` and ``msg`` are read.
     """
     first = [fault for fault in faults if fault["loc"][:1] == faults[0]["loc"][:1]]
-    fault = max(first, key=lambda one: len(one["loc"]))
+    fault = max(first, key=lambda one: (len(one["loc"]), one["type"] == "value_error"))
     field = ".".join(str(part) for part in fault["loc"] if part not in _UNION_ARMS) or None
     others = len({tuple(one["loc"][:1]) for one in faults}) - 1
     more = f" (and faults in {others} more fields)" if others else ""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from stance.schema import (
     MAX_ACTORS,
@@ -43,6 +44,15 @@ IsoDate = Annotated[str, StringConstraints(max_length=40), AfterValidator(_check
 class _Input(BaseModel):
     # Texts must not get into a log by way of an error.
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_many_fields(cls, value: object) -> object:
+        # An error for each unknown field would take a hundred times the memory of the body.
+        if isinstance(value, Mapping) and len(value) > 2 * len(cls.model_fields):
+            known = ", ".join(cls.model_fields)
+            raise ValueError(f"has {len(value):,} fields; known are {known}; leave the others out")
+        return value
 
 
 class NamedActor(_Input):

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -15,8 +16,10 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from pydantic import BaseModel, ValidationError
 
-from serving.faults import TOO_LATE
+from serving.faults import TOO_LATE, explain
+from serving.schemas import BatchRequest, ClassifyRequest, NamedActor, NamedProcess
 from stance.bundle import load_bundle
 from stance.classify import classify_document
 from stance.schema import ActorStance, Document
@@ -96,6 +99,24 @@ REFUSALS = {
         "invalid_request",
         "actors.0.id",
     ),
+    "many unknown keys": (
+        {"json": {"text": "x", **dict.fromkeys(map(str, range(12)), 0)}},
+        400,
+        "invalid_request",
+        None,
+    ),
+    "many unknown keys of an actor": (
+        {"json": {"text": "x", "actors": ["a", {"name": "a", **dict.fromkeys("bcde", 0)}]}},
+        400,
+        "invalid_request",
+        "actors.1",
+    ),
+    "many unknown keys of a process": (
+        {"json": {"text": "x", "process": {"name": "a", **dict.fromkeys("bcde", 0)}}},
+        400,
+        "invalid_request",
+        "process",
+    ),
     "lone surrogate": ({"content": b'{"text": "\\ud800"}'}, 400, "invalid_request", None),
     "xml": ({"content": b"<a/>", "headers": {"Content-Type": "text/xml"}}, 415, "unsupported_media_type", None),
     "form": ({"data": {"text": "x"}}, 415, "unsupported_media_type", None),
@@ -153,6 +174,30 @@ def test_other_methods(client: httpx.Client, method: str, path: str) -> None:
     answer = client.request(method, path)
     check_refusal(answer, 405, "method_not_allowed")
     assert answer.headers["allow"]
+
+
+@pytest.mark.parametrize(
+    ("model", "known"),
+    [
+        (ClassifyRequest, "text, actors, process, title, date, id"),
+        (NamedActor, "name, aliases"),
+        (NamedProcess, "name, aliases"),
+        (BatchRequest, "documents"),
+    ],
+)
+def test_unknown_keys_take_no_memory_for_each(model: type[BaseModel], known: str) -> None:
+    keys = dict.fromkeys(map(str, range(200_000)), 0)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValidationError) as caught:
+            model.model_validate(keys)
+        fault = explain(caught.value)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert fault.message == f"body: has 200,000 fields; known are {known}; leave the others out"
+    assert (fault.code, fault.field) == ("invalid_request", None)
+    assert peak < 1 << 20
 
 
 def test_a_bad_document_costs_the_others_nothing(client: httpx.Client) -> None:
