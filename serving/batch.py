@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from serving.chunks import Chunk, Defaults, Done, chunk_length, gather
@@ -71,6 +72,8 @@ def run_batch(job: Job, progress: Progress = lambda done, failed, total: None) -
     version = find_version(job.bundle)
     parts = Parts(job.out)
     with parts.lock():
+        if job.overwrite and parts.is_begun:
+            _check_in(job)
         if job.overwrite or not parts.is_begun:
             parts.clear()
         source, plan = _prepare(job, parts, version)
@@ -98,6 +101,13 @@ def _check_out(job: Job) -> None:
         raise BatchError(f"{job.out}: is there already; write it anew with --overwrite, or name another OUT")
     if job.out.suffix.lower() == ".parquet":
         arrow_schema()
+
+
+def _check_in(job: Job) -> None:
+    """Look at IN before what was done of it is thrown away; a folder is listed for the look alone."""
+    with TemporaryDirectory() as folder:
+        source = open_source(job.source.resolve(), job.defaults.columns, Path(folder, "files.sqlite"))
+        _check_columns(job, source.columns())
 
 
 def _prepare(job: Job, parts: Parts, version: str) -> tuple[Source, dict[str, Any]]:

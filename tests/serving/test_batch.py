@@ -221,6 +221,34 @@ def test_what_cannot_be_done_is_told_before_it_is_begun(
     assert not list(tmp_path.glob("*.parts"))
 
 
+@pytest.mark.parametrize(
+    ("name", "columns", "told"),
+    [
+        ("none.csv", {}, "cannot be read"),
+        ("in.docx", {}, "IN must be a folder or end in"),
+        ("in.csv", {}, "no column 'text'"),
+        ("in.csv", {"body": "text"}, "no such field"),
+        ("empty", {}, "holds no file"),
+    ],
+)
+def test_an_overwrite_that_is_refused_leaves_what_was_done(
+    tiny_bundle: Path, tmp_path: Path, name: str, columns: dict[str, str], told: str
+) -> None:
+    (tmp_path / "in.csv").write_text("body\n" + TEXT)
+    (tmp_path / "empty").mkdir()
+    parts = Parts(tmp_path / "out.jsonl")
+    with parts.lock():
+        parts.save_plan({})
+        parts.add(Done(0, 1, 0, b"a\n"))
+    job = Job(tmp_path / name, parts.out, tiny_bundle, Defaults(columns=columns), workers=1, overwrite=True)
+    with pytest.raises(BatchError, match=told):
+        run_batch(job)
+    assert parts.is_begun
+    again = Parts(parts.out)
+    again.load()
+    assert again.done == {0: 1}
+
+
 def kill_when(bundle: Path, source: Path, out: Path, is_time: Callable[[list[str]], bool]) -> None:
     """Start a batch of two workers and kill it, as ``kill -9`` does, once ``is_time`` says so of its parts."""
     process = subprocess.Popen([*PROGRAM, str(source), str(out), "--workers", "2"], env=environment(bundle))
