@@ -33,7 +33,6 @@ from stance.manifest import (
     check_format,
     digest_of,
     old_folder,
-    restore_folder,
     verify_bundle,
 )
 from stance.schema import LABELS, Actor, Process
@@ -89,18 +88,30 @@ class Bundle:
 def save_bundle(folder: Path, write: Callable[[Path], None]) -> None:
     """Let ``write`` fill a temporary sibling, seal it with a manifest, and put it in the place of ``folder`` at once.
 
-    An interrupted call leaves ``folder`` as it was.
+    An interrupted call leaves ``folder`` as it was, or, killed at the last moment, what the next call puts back.
+
+    Raises:
+        BundleError: if the new bundle cannot be put in its place; it is kept beside it.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    restore_folder(folder)
+    _restore(folder)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         write(temporary)
         temporary.chmod(0o755)
         _seal(temporary)
-        _replace(temporary, folder)
-    finally:
+    except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    _replace(temporary, folder)
+
+
+def _restore(folder: Path) -> None:
+    """Undo what a call that was killed between the two renames of a save left."""
+    old = old_folder(folder)
+    if old.exists() and not folder.exists():
+        old.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _seal(folder: Path) -> None:
@@ -114,9 +125,15 @@ def _seal(folder: Path) -> None:
 
 def _replace(temporary: Path, folder: Path) -> None:
     old = old_folder(folder)
-    if folder.exists():
-        folder.rename(old)
-    temporary.rename(folder)
+    try:
+        if folder.exists():
+            folder.rename(old)
+        temporary.rename(folder)
+    except OSError as error:
+        raise BundleError(
+            f"{folder}: the new bundle cannot be put there ({error.strerror}); it is kept in {temporary}: "
+            f"make way for it, and `mv {temporary} {folder}`"
+        ) from error
     shutil.rmtree(old, ignore_errors=True)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from pathlib import Path
 
 from stance.errors import BundleCorrupt, BundleNotFound
@@ -23,14 +22,6 @@ def old_folder(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}-old")
 
 
-def restore_folder(folder: Path) -> None:
-    """Undo what a call that was killed between the two renames of a save left."""
-    old = old_folder(folder)
-    if old.exists() and not folder.exists():
-        old.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
-
-
 def verify_bundle(folder: Path) -> str:
     """Check every file against the manifest and return the manifest's own digest.
 
@@ -39,8 +30,12 @@ def verify_bundle(folder: Path) -> str:
         BundleCorrupt: if a file is missing, altered or not listed, or the format is unknown.
     """
     manifest = folder / MANIFEST
-    if not folder.exists() and old_folder(folder).exists():
-        restore_folder(folder)
+    old = old_folder(folder)
+    if not folder.exists() and old.exists():  # putting it back here would be in the way of who saves just now
+        raise BundleNotFound(
+            f"no bundle in {folder}, but the one before it in {old}: if no bundle is being saved just now, a save was "
+            f"stopped; put it back with `mv {old} {folder}`, or make it again with `train run --name {folder.name}`"
+        )
     if not manifest.is_file():
         raise BundleNotFound(f"no bundle in {folder}: make one with `train run --name {folder.name}`")
     data = manifest.read_bytes()

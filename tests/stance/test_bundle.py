@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stance.bundle import load_bundle, save_bundle
-from stance.errors import BundleCorrupt, BundleNotFound, DocumentError
+from stance.errors import BundleCorrupt, BundleError, BundleNotFound, DocumentError
 from stance.manifest import MANIFEST, verify_bundle
 
 FILES = [
@@ -88,10 +88,27 @@ def test_an_interrupted_save_leaves_the_old_bundle(bundle: Path) -> None:
     assert [path.name for path in bundle.parent.iterdir()] == ["bundle"]
 
 
-def test_a_save_killed_between_its_renames_is_undone(bundle: Path) -> None:
-    before = verify_bundle(bundle)
-    bundle.rename(bundle.with_name(".bundle-old"))
+def test_a_save_killed_between_its_renames_is_told_and_undone_by_the_next(bundle: Path) -> None:
+    before, old = verify_bundle(bundle), bundle.with_name(".bundle-old")
+    bundle.rename(old)
+    with pytest.raises(BundleNotFound, match=rf"put it back with `mv {old} {bundle}`"):
+        load_bundle(bundle)
+    assert [path.name for path in bundle.parent.iterdir()] == [".bundle-old"], "who only reads must move nothing"
+    with pytest.raises(ZeroDivisionError):
+        save_bundle(bundle, lambda target: 1 // 0 and None)
     assert verify_bundle(bundle) == before
+    assert [path.name for path in bundle.parent.iterdir()] == ["bundle"]
+
+
+def test_a_new_bundle_that_cannot_take_its_place_is_kept(tmp_path: Path) -> None:
+    folder = tmp_path / "bundle"
+    folder.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(BundleError, match=r"cannot be put there .*; it is kept in ") as caught:
+        save_bundle(folder, lambda target: (target / "one.txt").write_text("1") and None)
+    (kept,) = tmp_path.glob(".bundle-*")
+    assert f"mv {kept} {folder}" in str(caught.value)
+    assert {path.name for path in kept.iterdir()} == {"one.txt", MANIFEST}
+    verify_bundle(kept)
 
 
 def test_a_save_replaces_the_old_bundle_whole(bundle: Path) -> None:
