@@ -73,6 +73,7 @@ class Results:
     Attributes:
         failures: documents that were not classified.
         silent: documents in which no actor was found.
+        undated: documents with an actor and without a date.
     """
 
     statements: list[Statement] = field(default_factory=list)
@@ -188,7 +189,7 @@ def _add_article(results: Results, row: dict[str, Any], prefix: str) -> Article:
         results.failures.append(Failure(article.id, str(row["error_code"]), row["error_message"] or ""))
     elif row["actor"] is None:
         results.silent += 1
-    if article.day is None and row["error_code"] is None:
+    elif article.day is None:
         results.undated += 1
     return article
 

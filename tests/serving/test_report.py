@@ -133,8 +133,8 @@ def statements(*stances: tuple[int, str, str], start: str | None = "2018-01-01")
 
 
 def test_results_are_counted(tmp_path: Path) -> None:
-    results = load_results([write_rows(tmp_path / "rows.jsonl", SMALL)])
-    assert (results.documents, results.silent, results.undated) == (7, 1, 1)
+    results = load_results([write_rows(tmp_path / "rows.jsonl", [*SMALL, row(7, None, date=None)])])
+    assert (results.documents, results.silent, results.undated) == (8, 2, 1), "the heat map has none without an actor"
     assert results.errors == {"empty_text": 1}
     assert [one.actor for one in results.statements[:3]] == ["Russia", "HNC", "Russia"]
     assert results.statements[0].sentence == "Russia said so in 0."
