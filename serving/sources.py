@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from stance.errors import BatchError, needs
 
 #: Most bytes of a line of JSONL or of a cell of CSV: the longest text, each character escaped, and more.
 MAX_LINE = 4 << 20
+#: A name in quotes, in which a mark parts nothing; one with a line break is left open in the header's first line.
+_QUOTED = re.compile(r'"[^"]*+(?:"|$)')
 
 
 class Source(Protocol):
@@ -149,7 +152,7 @@ class Csv:
 
     def _delimiter(self) -> str:
         with self.path.open(encoding="utf-8-sig", errors="surrogateescape") as stream:
-            header = stream.readline(MAX_LINE)
+            header = _QUOTED.sub("", stream.readline(MAX_LINE))
         return max(",;\t", key=header.count)
 
     def count(self) -> int:

@@ -56,6 +56,16 @@ def test_csv(tmp_path: Path, mark: str) -> None:
     assert found == [{"text": "two\nlines", "actors": ["Turkey", "HNC"]}, {"text": "b", "id": "7"}]
 
 
+@pytest.mark.parametrize("name", ["text; long; of; it", 'a ""text""; or; so', "text;\nover; two; lines"])
+def test_marks_in_quoted_names_part_no_columns(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "in.csv"
+    path.write_text(f'id,"{name}"\n7,a; b; c')
+    assert source_of(path).columns() == ["id", name.replace('""', '"')]
+    assert fields_of(source_of(path, text=name.replace('""', '"')), text=name.replace('""', '"')) == [
+        {"text": "a; b; c", "id": "7"}
+    ]
+
+
 def test_rows_that_are_no_csv_are_faults(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     path.write_bytes(b'text,id\na,1\nb,2,3\nc,4\n"' + b"x" * (MAX_LINE + 1) + b'"\nd,5\n')
