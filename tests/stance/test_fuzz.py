@@ -1,17 +1,24 @@
-"""Any text at all: answered with exact offsets, or refused in our own words; with the released bundle."""
+"""Any text at all: answered with offsets of whole words and sentences, or refused in our own words; with the released
+bundle.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from unicodedata import normalize
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stance.actors import find_all, find_given
 from stance.bundle import Bundle, load_bundle
 from stance.classify import classify_document
 from stance.errors import DocumentError
 from stance.schema import LABELS, Actor, Document, Process
+from stance.text import find_sentences, find_words, join_lines, normalise
 
 RELEASED = Path(__file__).resolve().parents[2] / "models" / "default"
 #: What has broken readers of texts: surrogates, marks without width, of direction, that combine, that grow when folded.
@@ -78,10 +85,44 @@ def test_any_text_actors_and_process(
     except DocumentError as error:
         assert error.code in ("empty_text", "process_name_too_long")
         return
+    words, sentences = find_words(text), set(find_sentences(join_lines(text)))
+    starts, ends = {word.start for word in words}, {word.end for word in words}
     assert actors is None or [one.actor.name for one in result.actors] == [one.name for one in actors]
     for one in result.actors:
         assert one.stance in LABELS
         assert sum(one.probabilities.values()) == pytest.approx(1, abs=1e-4)
-        spans = [*one.mentions, *(evidence.span for evidence in one.evidence)]
-        assert all(0 <= span.start < span.end <= len(text) for span in spans)
+        assert {span.start for span in one.mentions} <= starts
+        assert all(span.end in ends or text[span.end - 1] == ")" for span in one.mentions)
+        assert {evidence.span for evidence in one.evidence} <= sentences
         assert list(one.mentions) == sorted(one.mentions)
+
+
+@given(
+    name=st.sampled_from(["Erdoğan", "SDF", "ÖVP", "Ja'afari", "Łódź Party", "Foos", "the Çelik Group", "al-Ḥasan"]),
+    respell=st.sampled_from([str.upper, str.lower, str.title, str.swapcase, normalise, partial(normalize, "NFD")]),
+    before=st.sampled_from(["", "We know that ", "In Moscow, ", "THEY SAY "]),
+)
+def test_a_name_is_that_actor_s_however_another_spells_it(
+    bundle: Bundle, name: str, respell: Callable[[str], str], before: str
+) -> None:
+    text = f"{before}{name} refused."
+    asked = [Actor(name), Actor("Delta Group", (respell(name),))]
+    own, other = find_given(text, asked, bundle.lexicon)
+    assert [text[span.start : span.end] for span in own.mentions] == [name]
+    assert not other.mentions
+
+
+LATIN = st.sampled_from(["Erdoğan", "Çavuşoğlu", "Recep Tayyip Erdoğan", "Türkiye", "Ankara", ". ", " said ", "’s "])
+
+
+@given(st.lists(LATIN | st.characters(max_codepoint=0x24F), max_size=40).map("".join))
+def test_composed_and_decomposed_text_name_the_same(bundle: Bundle, text: str) -> None:
+    composed, decomposed = normalize("NFC", text), normalize("NFD", text)
+    assert named(bundle, composed) == named(bundle, decomposed)
+
+
+def named(bundle: Bundle, text: str) -> dict[str, list[str]]:
+    return {
+        one.actor.name: [normalize("NFC", text[span.start : span.end]) for span in one.mentions]
+        for one in find_all(text, bundle.lexicon, ())
+    }
