@@ -1,18 +1,25 @@
 """What is known of BentoML's processes: one that starts the workers, and the workers.
 
-`bentoml serve` looks after its workers every ten seconds and has no setting for it. What is changed here is private to
-BentoML 1.4: where another version has no such function, its own pace holds.
+`bentoml serve` looks after its workers every ten seconds, keeps all metrics in one folder, and has no settings for it.
+What is changed here is private to BentoML 1.4: where another version has no such function, its own way holds.
 """
 
 from __future__ import annotations
 
+import atexit
+import fcntl
 import functools
 import importlib
+import os
+import shutil
 import sys
+import tempfile
 from contextlib import suppress
+from pathlib import Path
 
 #: Seconds between two looks at the workers.
 CHECK_SECONDS = 1
+_MEMORY, _PREFIX = Path("/dev/shm"), "stance-metrics-"
 
 
 def is_worker() -> bool:
@@ -27,3 +34,49 @@ def look_often() -> None:
         circus = importlib.import_module("bentoml._internal.utils.circus")
         start = functools.partial(circus.create_standalone_arbiter, check_delay=CHECK_SECONDS)
         circus.create_standalone_arbiter = start  # type: ignore[attr-defined]
+
+
+def keep_metrics_apart() -> None:
+    """Have `bentoml serve` give each start a folder of its own for the metrics, in memory where the system has it.
+
+    BentoML has one below ``BENTOML_HOME`` that each start wipes, even one that then finds its port taken; and on a full
+    disk a worker that counts is killed.
+    """
+    with suppress(ImportError):
+        serving = importlib.import_module("bentoml.serving")
+        serving.ensure_prometheus_dir = _make_folder  # type: ignore[attr-defined]
+
+
+def _make_folder(**_: object) -> str:
+    """An empty folder, gone when this process ends; those that killed ones left behind go now."""
+    parent = _MEMORY if os.access(_MEMORY, os.W_OK) else Path(tempfile.gettempdir())
+    for left in parent.glob(f"{_PREFIX}*"):
+        with suppress(OSError):  # in use, or another user's
+            _remove_left(left)
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+    # The workers inherit the lock: it holds as long as one of them lives.
+    os.set_inheritable(_lock(folder), True)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return str(folder)
+
+
+def _remove_left(folder: Path) -> None:
+    """Remove a folder, unless a process still has it locked.
+
+    Raises:
+        OSError: if one has.
+    """
+    if any(folder.iterdir()):  # an empty one may be about to be locked
+        lock = _lock(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def _lock(folder: Path) -> int:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor

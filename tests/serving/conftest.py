@@ -45,7 +45,7 @@ def start_server(bundle: Path = RELEASED, *, log: Path | None = None, **environm
     port = _free_port()
     code = "from bentoml_cli.cli import cli; cli()"
     settings = {"STANCE_BUNDLE": str(bundle), "STANCE_THREADS": "1", **environment}
-    # A home of its own: a server that starts wipes the metrics of all others that share one.
+    # A home of its own, so that nothing is written to the user's.
     with tempfile.TemporaryDirectory() as home, Path(log or os.devnull).open("wb") as stream:
         process = subprocess.Popen(
             [sys.executable, "-c", code, "serve", "--host", "127.0.0.1", "--port", str(port)],

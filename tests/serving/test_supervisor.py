@@ -52,6 +52,41 @@ def test_a_killed_worker_is_replaced(
         assert httpx.post(f"{url}/classify", json=body, timeout=PATIENCE).status_code == 200
 
 
+def _metrics_folder(server: psutil.Process) -> Path:
+    (worker,) = _wait_for(1, server)
+    return Path(worker.environ()["PROMETHEUS_MULTIPROC_DIR"])
+
+
+def test_a_start_that_finds_its_port_taken_leaves_the_metrics_of_the_other(
+    serve_released: Callable[..., AbstractContextManager[str]], find_server: Callable[[str], psutil.Process]
+) -> None:
+    with serve_released(STANCE_WORKERS="1") as url:
+        server = find_server(url)
+        again = subprocess.run(server.cmdline(), cwd=server.cwd(), env=server.environ(), timeout=PATIENCE, check=False)
+        assert again.returncode
+        counted = 'stance_requests_total{path="/readyz",status="200"}'
+        assert counted in httpx.get(f"{url}/metrics", timeout=PATIENCE).text
+
+
+def test_each_start_has_metrics_of_its_own_that_go_when_it_ends(
+    serve_released: Callable[..., AbstractContextManager[str]], find_server: Callable[[str], psutil.Process]
+) -> None:
+    with serve_released(STANCE_WORKERS="1") as url:
+        server = find_server(url)
+        killed = _metrics_folder(server)
+        assert not killed.is_relative_to(server.environ()["BENTOML_HOME"])
+        (worker,) = _wait_for(1, server)
+        server.kill()
+        with serve_released(STANCE_WORKERS="1"):
+            assert any(killed.iterdir()), "a worker still counts there"
+        worker.kill()
+    with serve_released(STANCE_WORKERS="1") as url:
+        assert not killed.exists()
+        folder = _metrics_folder(find_server(url))
+        assert folder.exists()
+    assert not folder.exists()
+
+
 def test_workers_are_looked_after_every_second() -> None:
     code = (
         "from serving.supervisor import look_often; look_often()\n"
