@@ -1,7 +1,8 @@
-"""How workers share the socket that they all listen on: one that has work leaves new connections to the others.
+"""How connections are taken, and how long they may say nothing.
 
-By itself asyncio has whichever worker wakes first take every connection that waits, and two clients may well share one
-worker while another stands idle.
+Workers share the socket that they all listen on: one that has work leaves new connections to the others. By itself
+asyncio has whichever worker wakes first take every connection that waits, and two clients may well share one worker
+while another stands idle. And uvicorn keeps a connection for ever on which no request's head is complete.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from serving.backlog import Backlog
@@ -28,13 +31,19 @@ _AT_ONCE = 32
 #: Seconds until it tries again where the system has no room for a connection, and how the system says so.
 _RETRY = 1.0
 _NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+#: The connection that a request came by; the task that answers inherits it.
+_CONNECTION: ContextVar[Connection | None] = ContextVar("connection", default=None)
 
 
-def leave_to_others(loop: asyncio.AbstractEventLoop, backlog: Backlog) -> None:
-    """Have the servers that this loop will make take connections few at a time, and late while there is work.
+def take_connections(loop: asyncio.AbstractEventLoop, patience: float, backlog: Backlog | None) -> None:
+    """Have the servers that this loop will make share connections, and close those that send no head.
 
     What runs the service makes them by ``loop.create_server`` and has no setting for this, so that method of this loop
     is replaced. Loops other than asyncio's own, such as uvloop's, keep their way.
+
+    Args:
+        patience: as for :class:`Connection`.
+        backlog: as for :class:`Listener`.
     """
     if not isinstance(loop, asyncio.SelectorEventLoop):
         return
@@ -45,20 +54,93 @@ def leave_to_others(loop: asyncio.AbstractEventLoop, backlog: Backlog) -> None:
             return await create(factory, *args, sock=sock, **more)
         server = await create(factory, *args, sock=sock, **{**more, "start_serving": False})
         sock.listen(more.get("backlog", 100))
-        Listener(loop, sock, factory, more.get("ssl"), backlog).listen()
+        Listener(loop, sock, lambda: Connection(loop, factory(), patience), more.get("ssl"), backlog).listen()
         return server
 
     loop.create_server = create_server  # type: ignore[method-assign, assignment]
 
 
+@contextmanager
+def answering() -> Iterator[None]:
+    """The time from a complete head to the answer: the connection that the request came by may be silent in it."""
+    connection = _CONNECTION.get()
+    if connection is None:
+        yield
+        return
+    connection.is_answered = True
+    connection.stop_waiting()
+    try:
+        yield
+    finally:
+        connection.is_answered = False
+
+
+class Connection(asyncio.Protocol):
+    """A connection that is closed where a request's head takes too long: the first, or one that has begun.
+
+    Args:
+        own: the protocol that does all the rest.
+        patience: seconds from the connection's opening, or from a later head's first byte, to the head's end.
+
+    Attributes:
+        is_answered: whether a request is in work.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, own: asyncio.Protocol, patience: float) -> None:
+        self._loop = loop
+        self._own = own
+        self._patience = patience
+        self._timer: asyncio.TimerHandle | None = None
+        self.is_answered = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See :class:`asyncio.Protocol`; the time of the first head begins."""
+        self._transport = transport
+        self._wait()
+        self._own.connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        """See :class:`asyncio.Protocol`; while nothing is in work a head begins, or a refused body goes on."""
+        _CONNECTION.set(self)
+        self._own.data_received(data)
+        if self._timer is None and not self.is_answered:
+            self._wait()
+
+    def eof_received(self) -> bool | None:
+        """See :class:`asyncio.Protocol`."""
+        return self._own.eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See :class:`asyncio.Protocol`."""
+        self.stop_waiting()
+        self._own.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """See :class:`asyncio.Protocol`."""
+        self._own.pause_writing()
+
+    def resume_writing(self) -> None:
+        """See :class:`asyncio.Protocol`."""
+        self._own.resume_writing()
+
+    def stop_waiting(self) -> None:
+        """The head is complete."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _wait(self) -> None:
+        self._timer = self._loop.call_later(self._patience, self._transport.close)
+
+
 class Listener:
-    """Takes connections from a socket that other processes listen on as well.
+    """Takes connections from a socket that other processes may listen on as well.
 
     Args:
         sock: listening, and not blocking.
         factory: makes the protocol of each connection.
         ssl: as ``loop.connect_accepted_socket`` takes it.
-        backlog: the work of this process.
+        backlog: the work of this process, for which it leaves connections to others; ``None``: there are no others.
     """
 
     def __init__(
@@ -67,14 +149,15 @@ class Listener:
         sock: socket.socket,
         factory: Callable[[], asyncio.Protocol],
         ssl: Any,
-        backlog: Backlog,
+        backlog: Backlog | None,
     ) -> None:
         self._loop = loop
         self._socket = sock
         self._factory = factory
         self._ssl = ssl
         self._backlog = backlog
-        self._most = 1
+        self._least = _AT_ONCE if backlog is None else 1
+        self._most = self._least
         self._opening: set[asyncio.Task[None]] = set()
 
     def listen(self) -> None:
@@ -89,7 +172,9 @@ class Listener:
     def _meet(self) -> None:
         """Take what waits; with work in hand, leave it to others for a moment first."""
         self._loop.remove_reader(self._socket)
-        if self._backlog.is_idle:
+        if self._backlog is None:
+            self._take()
+        elif self._backlog.is_idle:
             self._take(then_rest=_BREATH)
         else:
             pause = min(_PAUSE + _PAUSE_EACH * self._backlog.wait, _LONGEST_PAUSE)
@@ -101,7 +186,7 @@ class Listener:
             return
         try:
             taken = sum(self._accept() for _ in range(self._most))
-            self._most = min(2 * self._most, _AT_ONCE) if taken == self._most else 1
+            self._most = min(2 * self._most, _AT_ONCE) if taken == self._most else self._least
         except OSError as error:
             log.warning("no connection can be taken (%s); tried again in %g s", error, _RETRY)
             then_rest = _RETRY

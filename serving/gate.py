@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from serving.assets import describe_version, load_assets
 from serving.backlog import Backlog
-from serving.connections import leave_to_others
+from serving.connections import answering, take_connections
 from serving.docs import load_docs
 from serving.exchange import DEADLINE, REQUEST_ID, drain, find_request_id, read_headers, replay, watch
 from serving.faults import TOO_LATE
@@ -58,11 +58,16 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer or pass on one request."""
-        if scope["type"] == "lifespan" and self._shares:
-            leave_to_others(asyncio.get_running_loop(), self._backlog)
+        if scope["type"] == "lifespan":
+            backlog = self._backlog if self._shares else None
+            take_connections(asyncio.get_running_loop(), self._limits.body_timeout, backlog)
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        with answering():
+            await self._serve(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         started, headers, key = time.monotonic(), read_headers(scope), None
         request_id = find_request_id(headers)
         REQUEST_ID.set(request_id)

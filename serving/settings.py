@@ -86,7 +86,7 @@ class Limits:
         max_pending: bytes of bodies taken in and not yet answered; more is refused with 429.
         max_wait: seconds that the work before a request may take, as estimated; behind more it is refused with 429.
         deadline: seconds from a body's arrival to its answer; a batch answers what it has by then.
-        body_timeout: seconds that a body may take to arrive.
+        body_timeout: seconds that a body may take to arrive, and the head before it.
     """
 
     max_body: int = 1 << 20
@@ -98,7 +98,7 @@ class Limits:
 
     @property
     def longest_answer(self) -> float:
-        """Seconds from a request's first byte to its answer, at most.
+        """Seconds from a request's head to its answer, at most.
 
         BentoML keeps some kilobytes of every request, answered or not, until its own time limit has passed: that limit
         must be little longer than this.

@@ -1,0 +1,103 @@
+"""Clients that say nothing, or half of it, by raw sockets against a real server."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import psutil
+import pytest
+
+#: Seconds that a head may take here, and those after which a connection that is still there was not closed for it.
+TIMEOUT, LATE = 1, 20
+ASKED = b"HEAD /livez HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("server") / "log"
+
+
+@pytest.fixture(scope="module")
+def url(serve_released: Callable[..., AbstractContextManager[str]], log: Path) -> Iterator[str]:
+    with serve_released(log, STANCE_WORKERS="1", STANCE_BODY_TIMEOUT=str(TIMEOUT), STANCE_MAX_WAIT="60") as one:
+        yield one
+
+
+def connect(url: str) -> socket.socket:
+    address = urlsplit(url)
+    return socket.create_connection((str(address.hostname), int(address.port or 0)), timeout=LATE)
+
+
+def read_status(client: socket.socket) -> bytes:
+    """The status of an answer that has no body."""
+    read = b""
+    while not read.endswith(b"\r\n\r\n"):
+        more = client.recv(1 << 16)
+        assert more, "it was closed"
+        read += more
+    return read.split()[1]
+
+
+def trickle(client: socket.socket, data: bytes) -> None:
+    """Send ten bytes a second, until the connection is closed."""
+    with suppress(ConnectionError):
+        for byte in data:
+            client.sendall(bytes([byte]))
+            time.sleep(0.1)
+        pytest.fail("it was not closed")
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /li", ASKED[:-2]])
+def test_a_connection_without_a_whole_head_is_closed(url: str, sent: bytes) -> None:
+    started = time.monotonic()
+    with connect(url) as client:
+        client.sendall(sent)
+        assert client.recv(100) == b""
+    assert time.monotonic() - started > TIMEOUT - 0.1
+
+
+def test_a_head_that_trickles_in_is_not_waited_for(url: str) -> None:
+    with connect(url) as client:
+        trickle(client, b"GET /livez HTTP/1.1\r\nX: " + b"x" * 10 * LATE)
+
+
+def test_a_connection_that_was_of_use_may_be_silent_but_not_begin_and_stop(url: str) -> None:
+    with connect(url) as client:
+        for _ in range(2):
+            client.sendall(ASKED)
+            assert read_status(client) == b"200"
+            time.sleep(2 * TIMEOUT)
+        client.sendall(ASKED[:9])
+        assert client.recv(100) == b""
+
+
+def test_a_refused_body_does_not_go_on_for_ever(url: str) -> None:
+    with connect(url) as client:
+        client.sendall(b"POST /nope HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n")
+        trickle(client, b"x" * 10 * LATE)
+
+
+def test_who_waits_for_an_answer_may_be_silent(url: str) -> None:
+    documents = [{"text": "Turkey came to Sochi. " * 1000}] * 8
+    started = time.monotonic()
+    assert httpx.post(f"{url}/classify/batch", json={"documents": documents}, timeout=60).status_code == 200
+    assert time.monotonic() - started > 2 * TIMEOUT, "too little work to tell"
+
+
+def test_silent_clients_lock_nobody_out_and_the_log_tells(
+    url: str, log: Path, find_server: Callable[[str], psutil.Process]
+) -> None:
+    (worker,) = [one for one in find_server(url).children() if one.num_threads() > 1]
+    _, hard = worker.rlimit(psutil.RLIMIT_NOFILE)
+    worker.rlimit(psutil.RLIMIT_NOFILE, (worker.num_fds() + 8, hard))
+    with ExitStack() as stack:
+        for _ in range(20):
+            stack.enter_context(connect(url))
+        assert httpx.get(f"{url}/livez", timeout=LATE).status_code == 200
+    assert "no connection can be taken" in log.read_text()
