@@ -1,6 +1,7 @@
 """What is known of BentoML's processes: one that starts the workers, and the workers.
 
-`bentoml serve` looks after its workers every ten seconds, keeps all metrics in one folder, and has no settings for it.
+`bentoml serve` looks after its workers every ten seconds, keeps all metrics in one folder, and has no settings for it;
+its setting of how long an idle connection is kept is an option of the command line alone, with a default too short.
 What is changed here is private to BentoML 1.4: where another version has no such function, its own way holds.
 """
 
@@ -19,6 +20,8 @@ from pathlib import Path
 
 #: Seconds between two looks at the workers.
 CHECK_SECONDS = 1
+#: Seconds that an idle connection is kept: longer than proxies do, which else send requests into one being closed.
+IDLE_SECONDS = 75
 _MEMORY, _PREFIX = Path("/dev/shm"), "stance-metrics-"
 
 
@@ -34,6 +37,18 @@ def look_often() -> None:
         circus = importlib.import_module("bentoml._internal.utils.circus")
         start = functools.partial(circus.create_standalone_arbiter, check_delay=CHECK_SECONDS)
         circus.create_standalone_arbiter = start  # type: ignore[attr-defined]
+
+
+def keep_idle_connections() -> None:
+    """Have `bentoml serve` keep idle connections longer, unless its option ``--timeout-keep-alive`` says how long."""
+    with suppress(ImportError, AttributeError):
+        serving = importlib.import_module("bentoml.serving")
+        own = serving.construct_timeouts_args
+
+        def construct(timeout_keep_alive: int | None = None, **more: object) -> object:
+            return own(timeout_keep_alive=timeout_keep_alive or IDLE_SECONDS, **more)
+
+        serving.construct_timeouts_args = construct  # type: ignore[attr-defined]
 
 
 def keep_metrics_apart() -> None:

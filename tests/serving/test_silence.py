@@ -77,6 +77,14 @@ def test_a_connection_that_was_of_use_may_be_silent_but_not_begin_and_stop(url: 
         assert client.recv(100) == b""
 
 
+def test_an_idle_connection_outlasts_the_five_seconds_of_uvicorn(url: str) -> None:
+    with connect(url) as client:
+        for pause in (7, 0):
+            client.sendall(ASKED)
+            assert read_status(client) == b"200"
+            time.sleep(pause)
+
+
 def test_a_refused_body_does_not_go_on_for_ever(url: str) -> None:
     with connect(url) as client:
         client.sendall(b"POST /nope HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n")
