@@ -59,6 +59,7 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer or pass on one request."""
         if scope["type"] == "lifespan":
+            self._metrics.count_start()
             backlog = self._backlog if self._shares else None
             take_connections(asyncio.get_running_loop(), self._limits.body_timeout, backlog)
         if scope["type"] != "http":

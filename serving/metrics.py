@@ -28,6 +28,7 @@ class _Collectors:
     tokens: Any
     labels: Any
     confidence: Any
+    starts: Any
 
 
 @functools.cache
@@ -45,6 +46,9 @@ def _collectors() -> _Collectors:
         tokens=Counter("stance_tokens", "Tokens of the texts classified."),
         labels=Counter("stance_labels", "Actors by the stance they were given.", ["stance"]),
         confidence=Histogram("stance_confidence", "Probability of the stance given.", buckets=_CONFIDENCES),
+        starts=Counter(
+            "stance_worker_starts", "Workers started, those that took the place of an ended one among them."
+        ),
     )
 
 
@@ -71,6 +75,10 @@ class Metrics:
 
         self.content_type = CONTENT_TYPE_LATEST
         self._all = _collectors()
+
+    def count_start(self) -> None:
+        """This worker has started."""
+        self._all.starts.inc()
 
     def observe(self, path: str, status: int, seconds: float) -> None:
         """Count an answer. ``path`` is one of the known paths or "unknown"."""

@@ -32,7 +32,7 @@ from serving.schemas import (
     to_response,
 )
 from serving.served import served_bundle
-from serving.supervisor import is_worker, keep_idle_connections, keep_metrics_apart, look_often
+from serving.supervisor import is_worker, keep_idle_connections, keep_metrics_apart, look_after_workers
 from stance.errors import DeadlineExceeded, DocumentError, StanceError
 from stance.manifest import verify_bundle
 
@@ -67,7 +67,7 @@ try:
         check_keys()
 except StanceError as problem:
     sys.exit(f"stance: {problem}")
-look_often()
+look_after_workers()
 keep_idle_connections()
 keep_metrics_apart()
 

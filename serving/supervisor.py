@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import atexit
 import fcntl
-import functools
 import importlib
+import logging
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
+
+log = logging.getLogger("bentoml.stance.service")
 
 #: Seconds between two looks at the workers.
 CHECK_SECONDS = 1
@@ -31,12 +35,33 @@ def is_worker() -> bool:
     return spec is not None and spec.name == "_bentoml_impl.worker.service"
 
 
-def look_often() -> None:
-    """Have `bentoml serve`, once it has loaded the service in this process, look after its workers every second."""
+def look_after_workers() -> None:
+    """Have `bentoml serve`, once it has loaded the service in this process, look after its workers in our way.
+
+    It looks every second, and the log tells of each worker that has ended unasked.
+    """
     with suppress(ImportError, AttributeError):
         circus = importlib.import_module("bentoml._internal.utils.circus")
-        start = functools.partial(circus.create_standalone_arbiter, check_delay=CHECK_SECONDS)
-        circus.create_standalone_arbiter = start  # type: ignore[attr-defined]
+        own = circus.create_standalone_arbiter
+
+        def create(watchers: Any, **more: Any) -> Any:
+            for watcher in watchers:
+                with suppress(AttributeError):
+                    watcher.hooks["after_reap"] = _tell_end
+            return own(watchers, check_delay=CHECK_SECONDS, **more)
+
+        circus.create_standalone_arbiter = create  # type: ignore[attr-defined]
+
+
+def _tell_end(watcher: Any, process_pid: int, exit_code: int, **_: object) -> bool:
+    """Circus calls it for each process that has ended; a negative code is the signal that ended it."""
+    if watcher.is_stopping() or watcher.is_stopped():
+        return True
+    how = f"exit code {exit_code}" if exit_code >= 0 else f"signal {-exit_code} ({signal.strsignal(-exit_code)})"
+    # In a container BentoML starts none anew: it ends the service, and with it the container, when the last is gone.
+    then = "another is started" if watcher.respawn else "in a container none is started in its place"
+    log.warning("worker %d ended with %s; %s", process_pid, how, then)
+    return True
 
 
 def keep_idle_connections() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import psutil
+import pytest
 
 from serving.supervisor import CHECK_SECONDS
 
@@ -36,12 +37,24 @@ def _wait_for(workers: int, server: psutil.Process) -> set[psutil.Process]:
     raise AssertionError(f"there were never {workers} workers within {PATIENCE} s")
 
 
-def test_a_killed_worker_is_replaced(
-    serve: Callable[..., AbstractContextManager[str]], find_server: Callable[[str], psutil.Process]
+def _wait_for_starts(count: int, url: str) -> None:
+    last = time.monotonic() + PATIENCE
+    while f"\nstance_worker_starts_total {count}.0\n" not in httpx.get(f"{url}/metrics", timeout=PATIENCE).text:
+        assert time.monotonic() < last, f"the metrics never told of {count} starts"
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_a_killed_worker_is_replaced_and_told_of(
+    serve_released: Callable[..., AbstractContextManager[str]],
+    find_server: Callable[[str], psutil.Process],
+    tmp_path: Path,
+    form: str,
 ) -> None:
     body = {"text": "Turkey said it would attend the Sochi congress.", "process": "sochi"}
-    with serve(STANCE_WORKERS="2") as url:
+    with serve_released(tmp_path / "log", STANCE_WORKERS="2", STANCE_LOG_FORMAT=form) as url:
         server = find_server(url)
+        _wait_for_starts(2, url)
         killed, other = _wait_for(2, server)
         killed.kill()
         _, alive = psutil.wait_procs([killed], timeout=PATIENCE)
@@ -50,6 +63,10 @@ def test_a_killed_worker_is_replaced(
         assert other in there
         assert killed not in there
         assert httpx.post(f"{url}/classify", json=body, timeout=PATIENCE).status_code == 200
+        _wait_for_starts(3, url)
+    told = [line for line in (tmp_path / "log").read_text().splitlines() if "worker" in line]
+    assert [f"worker {killed.pid} ended with signal 9 (Killed); another is started" in one for one in told] == [True]
+    assert ('"level": "warning"' if form == "json" else "[WARNING]") in told[0]
 
 
 def _metrics_folder(server: psutil.Process) -> Path:
@@ -89,7 +106,7 @@ def test_each_start_has_metrics_of_its_own_that_go_when_it_ends(
 
 def test_workers_are_looked_after_every_second() -> None:
     code = (
-        "from serving.supervisor import look_often; look_often()\n"
+        "from serving.supervisor import look_after_workers; look_after_workers()\n"
         "from bentoml._internal.utils.circus import create_standalone_arbiter\n"
         "print(create_standalone_arbiter([]).check_delay)"
     )
