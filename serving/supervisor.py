@@ -38,7 +38,8 @@ def is_worker() -> bool:
 def look_after_workers() -> None:
     """Have `bentoml serve`, once it has loaded the service in this process, look after its workers in our way.
 
-    It looks every second, and the log tells of each worker that has ended unasked.
+    It looks every second, and the log tells of each worker that has ended unasked. Asked to end, it closes the socket
+    first: who comes while the workers finish what they have is refused, and does not wait for nobody.
     """
     with suppress(ImportError, AttributeError):
         circus = importlib.import_module("bentoml._internal.utils.circus")
@@ -48,7 +49,10 @@ def look_after_workers() -> None:
             for watcher in watchers:
                 with suppress(AttributeError):
                     watcher.hooks["after_reap"] = _tell_end
-            return own(watchers, check_delay=CHECK_SECONDS, **more)
+            arbiter = own(watchers, check_delay=CHECK_SECONDS, **more)
+            with suppress(AttributeError):
+                arbiter.exit_stack.callback(arbiter.sockets.close_all)
+            return arbiter
 
         circus.create_standalone_arbiter = create  # type: ignore[attr-defined]
 

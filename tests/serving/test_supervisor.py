@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -67,6 +69,34 @@ def test_a_killed_worker_is_replaced_and_told_of(
     told = [line for line in (tmp_path / "log").read_text().splitlines() if "worker" in line]
     assert [f"worker {killed.pid} ended with signal 9 (Killed); another is started" in one for one in told] == [True]
     assert ('"level": "warning"' if form == "json" else "[WARNING]") in told[0]
+
+
+def _is_refused(url: str) -> bool:
+    try:
+        httpx.get(f"{url}/livez", timeout=PATIENCE)
+    except httpx.TransportError as error:  # of another kind for one that comes just then
+        return isinstance(error, httpx.ConnectError)
+    return False
+
+
+def test_at_the_end_what_was_taken_is_answered_and_nothing_else(
+    serve_released: Callable[..., AbstractContextManager[str]], find_server: Callable[[str], psutil.Process]
+) -> None:
+    documents = [{"text": "Turkey came to Sochi. " * 2000}] * 8
+    with serve_released(STANCE_WORKERS="2") as url, ThreadPoolExecutor(1) as pool:
+        address = url.removeprefix("http://").split(":")
+        work = pool.submit(httpx.post, f"{url}/classify/batch", json={"documents": documents}, timeout=PATIENCE)
+        while "stance_requests_in_progress 1.0" not in httpx.get(f"{url}/metrics", timeout=PATIENCE).text:
+            assert not work.done()
+        with socket.create_connection((address[0], int(address[1])), timeout=PATIENCE) as idle:
+            idle.sendall(b"HEAD /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert idle.recv(1 << 16)
+            find_server(url).terminate()
+            assert idle.recv(1 << 16) == b""
+        while not _is_refused(url):
+            assert not work.done()
+        assert not work.done(), "they waited for it, or it was too little work to tell"
+        assert work.result().status_code == 200
 
 
 def _metrics_folder(server: psutil.Process) -> Path:
