@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -72,6 +73,17 @@ def test_the_bento_lists_what_the_package_asks_for() -> None:
     assert bento["python"]["packages"] == project["dependencies"]
     assert bento["python"]["lock_packages"] is False
     assert bento["service"] == "serving.service:StanceService"
+
+
+def test_the_bento_brings_the_pins_to_where_its_packages_are_installed(tmp_path: Path) -> None:
+    code = "from bentoml_cli.cli import cli; cli()"
+    environment = {**os.environ, "BENTOML_HOME": str(tmp_path), "BENTOML_DO_NOT_TRACK": "true"}
+    subprocess.run(
+        [sys.executable, "-c", code, "build"], cwd=ROOT, env=environment, capture_output=True, check=True, timeout=300
+    )
+    (script,) = tmp_path.glob("bentos/stance/*/env/python/install.sh")
+    (given,) = re.findall(r"^PIP_ARGS=\(--constraint (\S+)\)$", script.read_text(), re.M)
+    assert (script.parent / given).read_bytes() == (ROOT / "requirements.lock").read_bytes()
 
 
 @pytest.mark.parametrize("room", ["stance", "serving"])
