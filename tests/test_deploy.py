@@ -81,6 +81,17 @@ def test_an_end_waits_for_what_was_accepted() -> None:
     assert int(COMPOSE["services"]["stance"]["stop_grace_period"].rstrip("s")) > Limits().deadline
 
 
+def test_the_folder_of_the_keys_is_mounted_and_no_file_alone() -> None:
+    service = COMPOSE["services"]["stance"]
+    (mounted,) = [one.split(":") for one in service["volumes"]]
+    assert mounted == ["./keys", str(Path(service["environment"][VARIABLE]).parent), "ro"]
+    assert "secrets" not in service
+    environment = {one["name"]: one["value"] for one in container()["env"]}
+    (keys,) = [one for one in container()["volumeMounts"] if one["name"] == "keys"]
+    assert keys["mountPath"] == str(Path(environment[VARIABLE]).parent)
+    assert "subPath" not in keys
+
+
 def test_every_variable_is_one_that_the_service_reads() -> None:
     read = set(re.findall(r"STANCE_[A-Z_]+", "\n".join(path.read_text() for path in (ROOT / "serving").glob("*.py"))))
     named = {one["name"] for one in container()["env"]} | set(COMPOSE["services"]["stance"]["environment"])
