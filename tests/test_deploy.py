@@ -99,6 +99,33 @@ def test_every_variable_is_one_that_the_service_reads() -> None:
     assert {one for one in named if one.startswith("STANCE_")} <= read
 
 
+def test_the_alerts_ask_for_metrics_and_labels_that_there_are() -> None:
+    from prometheus_client import generate_latest
+    from prometheus_client.parser import text_string_to_metric_families
+
+    from serving.metrics import Metrics
+
+    metrics = Metrics()
+    metrics.observe("/classify", 200, 1.0)
+    metrics.count_start()
+    there: dict[str, set[str]] = {}
+    for family in text_string_to_metric_families(generate_latest().decode()):
+        for sample in family.samples:
+            there.setdefault(sample.name, set()).update(sample.labels)
+    (group,) = yaml.safe_load((DEPLOY / "alerts.yaml").read_text())["groups"]
+    assert len({rule["alert"] for rule in group["rules"]}) == len(group["rules"]) == 6
+    for rule in group["rules"]:
+        assert set(rule) - {"for"} == {"alert", "expr", "labels", "annotations"}
+        assert rule["annotations"]["summary"]
+        asked = re.findall(r"\b(stance_\w+|up)\b(?:\{(.*?)\})?", rule["expr"])
+        assert asked
+        for name, labels in asked:
+            known = {"job"} if name == "up" else there[name]
+            assert set(re.findall(r"(\w+)\s*=", labels)) <= known
+    (slow,) = [rule["expr"] for rule in group["rules"] if rule["alert"] == "StanceSlow"]
+    assert Limits().deadline / 2 < float(slow.rpartition(">")[2]) < Limits().deadline
+
+
 def test_the_dashboard_asks_for_metrics_that_there_are() -> None:
     from prometheus_client import generate_latest
 
