@@ -5,12 +5,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --constraint requirements.lock
 PORT ?= 3000
+# Not ?=: some shells and toolchains have a HOST of their own in the environment.
+HOST = $(or $(BENTOML_HOST),0.0.0.0)
 export BENTOML_DO_NOT_TRACK = true
 
 .PHONY: serve test train lint docs lock sbom audit clean
 
 serve: .venv/serve.done
-	$(BIN)/bentoml serve --port $(PORT)
+	$(BIN)/bentoml serve --host $(HOST) --port $(PORT)
 
 test: .venv/all.done
 	$(BIN)/ruff check .

@@ -101,5 +101,27 @@ def test_the_lock_pins_everything_and_names_no_host() -> None:
     assert all("==" in line and "://" not in line for line in lines)
 
 
+@pytest.mark.parametrize(
+    ("given", "there", "host"),
+    [
+        ((), {"HOST": "x86_64-linux"}, "0.0.0.0"),
+        ((), {"BENTOML_HOST": "127.0.0.1"}, "127.0.0.1"),
+        (("HOST=::",), {"BENTOML_HOST": "127.0.0.1"}, "::"),
+    ],
+)
+def test_make_serve_listens_where_it_is_told(given: tuple[str, ...], there: dict[str, str], host: str) -> None:
+    environment = {key: value for key, value in os.environ.items() if key not in ("HOST", "BENTOML_HOST")} | there
+    done = subprocess.run(
+        ["make", "--dry-run", "serve", "PORT=3001", *given],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout.splitlines()[-1] == f".venv/bin/bentoml serve --host {host} --port 3001"
+
+
 def test_the_version_is_in_the_changelog() -> None:
     assert f"## {stance.__version__}" in (ROOT / "CHANGELOG.md").read_text()
