@@ -93,6 +93,15 @@ def test_the_folder_of_the_keys_is_mounted_and_no_file_alone() -> None:
     assert "subPath" not in keys
 
 
+def test_a_pod_writes_where_it_may() -> None:
+    assert container()["securityContext"]["readOnlyRootFilesystem"] is True
+    environment = {one["name"]: one["value"] for one in container()["env"]}
+    (mount,) = [one for one in container()["volumeMounts"] if not one.get("readOnly")]
+    (volume,) = [one for one in MANIFEST["Deployment"]["spec"]["template"]["spec"]["volumes"] if "emptyDir" in one]
+    assert (mount["name"], mount["mountPath"]) == (volume["name"], "/tmp")
+    assert Path(environment["BENTOML_HOME"]).is_relative_to(mount["mountPath"])
+
+
 def test_every_variable_is_one_that_the_service_reads() -> None:
     read = set(re.findall(r"STANCE_[A-Z_]+", "\n".join(path.read_text() for path in (ROOT / "serving").glob("*.py"))))
     named = {one["name"] for one in container()["env"]} | set(COMPOSE["services"]["stance"]["environment"])
