@@ -108,7 +108,7 @@ def serve(bundle: Path, *, cores: Sequence[int] | None = None, **environment: st
         environment: further variables.
     """
     port, started = free_port(), time.perf_counter()
-    # A home of its own: a server that starts wipes the metrics of all others that share one.
+    # A home of its own, so that nothing is written to the user's.
     with tempfile.TemporaryDirectory() as home:
         process = subprocess.Popen(
             [

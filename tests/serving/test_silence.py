@@ -24,8 +24,8 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def url(serve_released: Callable[..., AbstractContextManager[str]], log: Path) -> Iterator[str]:
-    with serve_released(log, STANCE_WORKERS="1", STANCE_BODY_TIMEOUT=str(TIMEOUT), STANCE_MAX_WAIT="60") as one:
+def url(serve: Callable[..., AbstractContextManager[str]], log: Path) -> Iterator[str]:
+    with serve(log=log, STANCE_WORKERS="1", STANCE_BODY_TIMEOUT=str(TIMEOUT), STANCE_MAX_WAIT="60") as one:
         yield one
 
 

@@ -48,13 +48,13 @@ def _wait_for_starts(count: int, url: str) -> None:
 
 @pytest.mark.parametrize("form", ["json", "text"])
 def test_a_killed_worker_is_replaced_and_told_of(
-    serve_released: Callable[..., AbstractContextManager[str]],
+    serve: Callable[..., AbstractContextManager[str]],
     find_server: Callable[[str], psutil.Process],
     tmp_path: Path,
     form: str,
 ) -> None:
     body = {"text": "Turkey said it would attend the Sochi congress.", "process": "sochi"}
-    with serve_released(tmp_path / "log", STANCE_WORKERS="2", STANCE_LOG_FORMAT=form) as url:
+    with serve(log=tmp_path / "log", STANCE_WORKERS="2", STANCE_LOG_FORMAT=form) as url:
         server = find_server(url)
         _wait_for_starts(2, url)
         killed, other = _wait_for(2, server)
@@ -80,10 +80,10 @@ def _is_refused(url: str) -> bool:
 
 
 def test_at_the_end_what_was_taken_is_answered_and_nothing_else(
-    serve_released: Callable[..., AbstractContextManager[str]], find_server: Callable[[str], psutil.Process]
+    serve: Callable[..., AbstractContextManager[str]], find_server: Callable[[str], psutil.Process]
 ) -> None:
     documents = [{"text": "Turkey came to Sochi. " * 2000}] * 8
-    with serve_released(STANCE_WORKERS="2") as url, ThreadPoolExecutor(1) as pool:
+    with serve(STANCE_WORKERS="2") as url, ThreadPoolExecutor(1) as pool:
         address = url.removeprefix("http://").split(":")
         work = pool.submit(httpx.post, f"{url}/classify/batch", json={"documents": documents}, timeout=PATIENCE)
         while "stance_requests_in_progress 1.0" not in httpx.get(f"{url}/metrics", timeout=PATIENCE).text:
@@ -105,9 +105,9 @@ def _metrics_folder(server: psutil.Process) -> Path:
 
 
 def test_a_start_that_finds_its_port_taken_leaves_the_metrics_of_the_other(
-    serve_released: Callable[..., AbstractContextManager[str]], find_server: Callable[[str], psutil.Process]
+    serve: Callable[..., AbstractContextManager[str]], find_server: Callable[[str], psutil.Process]
 ) -> None:
-    with serve_released(STANCE_WORKERS="1") as url:
+    with serve(STANCE_WORKERS="1") as url:
         server = find_server(url)
         again = subprocess.run(server.cmdline(), cwd=server.cwd(), env=server.environ(), timeout=PATIENCE, check=False)
         assert again.returncode
@@ -116,18 +116,18 @@ def test_a_start_that_finds_its_port_taken_leaves_the_metrics_of_the_other(
 
 
 def test_each_start_has_metrics_of_its_own_that_go_when_it_ends(
-    serve_released: Callable[..., AbstractContextManager[str]], find_server: Callable[[str], psutil.Process]
+    serve: Callable[..., AbstractContextManager[str]], find_server: Callable[[str], psutil.Process]
 ) -> None:
-    with serve_released(STANCE_WORKERS="1") as url:
+    with serve(STANCE_WORKERS="1") as url:
         server = find_server(url)
         killed = _metrics_folder(server)
         assert not killed.is_relative_to(server.environ()["BENTOML_HOME"])
         (worker,) = _wait_for(1, server)
         server.kill()
-        with serve_released(STANCE_WORKERS="1"):
+        with serve(STANCE_WORKERS="1"):
             assert any(killed.iterdir()), "a worker still counts there"
         worker.kill()
-    with serve_released(STANCE_WORKERS="1") as url:
+    with serve(STANCE_WORKERS="1") as url:
         assert not killed.exists()
         folder = _metrics_folder(find_server(url))
         assert folder.exists()
