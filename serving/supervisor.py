@@ -49,7 +49,7 @@ def look_after_workers() -> None:
             for watcher in watchers:
                 with suppress(AttributeError):
                     watcher.hooks["after_reap"] = _tell_end
-            arbiter = own(watchers, check_delay=CHECK_SECONDS, **more)
+            arbiter = own(watchers, **{"check_delay": CHECK_SECONDS, **more})
             with suppress(AttributeError):
                 arbiter.exit_stack.callback(arbiter.sockets.close_all)
             return arbiter
@@ -57,11 +57,13 @@ def look_after_workers() -> None:
         circus.create_standalone_arbiter = create  # type: ignore[attr-defined]
 
 
-def _tell_end(watcher: Any, process_pid: int, exit_code: int, **_: object) -> bool:
+def _tell_end(watcher: Any, process_pid: int, exit_code: int | None, **_: object) -> bool:
     """Circus calls it for each process that has ended; a negative code is the signal that ended it."""
     if watcher.is_stopping() or watcher.is_stopped():
         return True
-    how = f"exit code {exit_code}" if exit_code >= 0 else f"signal {-exit_code} ({signal.strsignal(-exit_code)})"
+    how = f"exit code {exit_code}"
+    if exit_code is not None and exit_code < 0:
+        how = f"signal {-exit_code} ({signal.strsignal(-exit_code)})"
     # In a container BentoML starts none anew: it ends the service, and with it the container, when the last is gone.
     then = "another is started" if watcher.respawn else "in a container none is started in its place"
     log.warning("worker %d ended with %s; %s", process_pid, how, then)
