@@ -38,8 +38,9 @@ def is_worker() -> bool:
 def look_after_workers() -> None:
     """Have `bentoml serve`, once it has loaded the service in this process, look after its workers in our way.
 
-    It looks every second, and the log tells of each worker that has ended unasked. Asked to end, it closes the socket
-    first: who comes while the workers finish what they have is refused, and does not wait for nobody.
+    It looks every second, the log tells of each worker that has ended unasked, and another is started in its place: by
+    itself BentoML starts none in a container, where the service shrinks until its last worker is gone. Asked to end, it
+    closes the socket first: who comes while the workers finish what they have is refused, and does not wait for nobody.
     """
     with suppress(ImportError, AttributeError):
         circus = importlib.import_module("bentoml._internal.utils.circus")
@@ -49,6 +50,7 @@ def look_after_workers() -> None:
             for watcher in watchers:
                 with suppress(AttributeError):
                     watcher.hooks["after_reap"] = _tell_end
+                    watcher.respawn = True
             arbiter = own(watchers, **{"check_delay": CHECK_SECONDS, **more})
             with suppress(AttributeError):
                 arbiter.exit_stack.callback(arbiter.sockets.close_all)
@@ -64,9 +66,7 @@ def _tell_end(watcher: Any, process_pid: int, exit_code: int | None, **_: object
     how = f"exit code {exit_code}"
     if exit_code is not None and exit_code < 0:
         how = f"signal {-exit_code} ({signal.strsignal(-exit_code)})"
-    # In a container BentoML starts none anew: it ends the service, and with it the container, when the last is gone.
-    then = "another is started" if watcher.respawn else "in a container none is started in its place"
-    log.warning("worker %d ended with %s; %s", process_pid, how, then)
+    log.warning("worker %d ended with %s; another is started", process_pid, how)
     return True
 
 

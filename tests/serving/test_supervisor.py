@@ -46,15 +46,16 @@ def _wait_for_starts(count: int, url: str) -> None:
         time.sleep(0.1)
 
 
-@pytest.mark.parametrize("form", ["json", "text"])
+@pytest.mark.parametrize(("form", "place"), [("json", {}), ("text", {"BENTOML_CONTAINERIZED": "true"})])
 def test_a_killed_worker_is_replaced_and_told_of(
     serve: Callable[..., AbstractContextManager[str]],
     find_server: Callable[[str], psutil.Process],
     tmp_path: Path,
     form: str,
+    place: dict[str, str],
 ) -> None:
     body = {"text": "Turkey said it would attend the Sochi congress.", "process": "sochi"}
-    with serve(log=tmp_path / "log", STANCE_WORKERS="2", STANCE_LOG_FORMAT=form) as url:
+    with serve(log=tmp_path / "log", STANCE_WORKERS="2", STANCE_LOG_FORMAT=form, **place) as url:
         server = find_server(url)
         _wait_for_starts(2, url)
         killed, other = _wait_for(2, server)
