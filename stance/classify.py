@@ -16,6 +16,7 @@ from stance.schema import (
     LABELS,
     MAX_ACTORS,
     MAX_TEXT_LENGTH,
+    Actor,
     ActorStance,
     Classification,
     Document,
@@ -71,7 +72,7 @@ def classify_document(bundle: Bundle, document: Document, *, deadline: Deadline 
         deadline: when the work stops, in whatever step it is.
 
     Raises:
-        DocumentError: if the text is empty or too long, or too many actors are asked for.
+        DocumentError: if the text is empty or too long, too many actors are asked for, or something is of another type.
         DeadlineExceeded: if the deadline passed.
     """
     _check(document)
@@ -92,6 +93,7 @@ def classify_document(bundle: Bundle, document: Document, *, deadline: Deadline 
 
 
 def _check(document: Document) -> None:
+    _check_types(document)
     length = len(document.text)
     if not document.text.strip():
         raise DocumentError(f"text is empty; give 1 to {MAX_TEXT_LENGTH:,} characters", code="empty_text", field="text")
@@ -107,6 +109,19 @@ def _check(document: Document) -> None:
             "ask for the rest in another request",
             field="actors",
         )
+
+
+def _check_types(document: Document) -> None:
+    """Tell what a caller without a type checker most easily gets wrong."""
+    if not isinstance(document.text, str):
+        raise DocumentError(f"text is of type {type(document.text).__name__}; give a string", field="text")
+    if not isinstance(document.process, Process):
+        raise DocumentError(
+            f"process is {document.process!r}; give a Process, such as bundle.process('sochi')", field="process"
+        )
+    for actor in document.actors or ():
+        if not isinstance(actor, Actor) or not isinstance(actor.name, str) or not actor.name.strip():
+            raise DocumentError(f"actors: {actor!r} is no actor with a name; give Actor('HNC')", field="actors")
 
 
 def _decide(

@@ -37,7 +37,9 @@ def verify_bundle(folder: Path) -> str:
             f"stopped; put it back with `mv {old} {folder}`, or make it again with `train run --name {folder.name}`"
         )
     if not manifest.is_file():
-        raise BundleNotFound(f"no bundle in {folder}: make one with `train run --name {folder.name}`")
+        raise BundleNotFound(
+            f"no bundle in {folder}: give the folder of one, or make it with `train run --name {folder.name}`"
+        )
     data = manifest.read_bytes()
     listed = _parse_manifest(manifest, data)
     found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {MANIFEST}

@@ -352,7 +352,9 @@ def test_without_a_bundle_one_line_names_the_command(tmp_path: Path) -> None:
     )
     assert done.returncode != 0
     lines = [line for line in (done.stdout + done.stderr).splitlines() if "train run" in line]
-    assert lines == [f"stance: no bundle in {tmp_path / 'none'}: make one with `train run --name none`"]
+    assert lines == [
+        f"stance: no bundle in {tmp_path / 'none'}: give the folder of one, or make it with `train run --name none`"
+    ]
     assert "Traceback" not in done.stderr
 
 

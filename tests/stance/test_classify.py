@@ -152,6 +152,23 @@ def test_bounds(bundle: Bundle, text: str, actors: int | None, code: str) -> Non
     assert caught.value.code == code
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"text": None}, "text is of type NoneType; give a string"),
+        ({"text": b"Turkey came."}, "text is of type bytes"),
+        ({"process": "sochi"}, r"process is 'sochi'; give a Process, such as bundle\.process"),
+        ({"actors": ("RSF",)}, "actors: 'RSF' is no actor with a name"),
+        ({"actors": (Actor(" "),)}, "is no actor with a name"),
+    ],
+)
+def test_what_is_of_another_type_is_told(bundle: Bundle, change: dict[str, Any], told: str) -> None:
+    document = replace(Document("Turkey came.", bundle.process("sochi")), **change)
+    with pytest.raises(DocumentError, match=told) as caught:
+        classify_document(bundle, document)
+    assert [caught.value.field] == list(change)
+
+
 def test_past_the_deadline_the_work_stops(bundle: Bundle) -> None:
     text, past = "Turkey came. " * 900, Deadline(-1)
     with pytest.raises(DeadlineExceeded, match="stopped before the text was read"):
