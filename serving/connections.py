@@ -67,12 +67,12 @@ def answering() -> Iterator[None]:
     if connection is None:
         yield
         return
-    connection.is_answered = True
+    connection.answering += 1
     connection.stop_waiting()
     try:
         yield
     finally:
-        connection.is_answered = False
+        connection.answering -= 1
 
 
 class Connection(asyncio.Protocol):
@@ -83,7 +83,7 @@ class Connection(asyncio.Protocol):
         patience: seconds from the connection's opening, or from a later head's first byte, to the head's end.
 
     Attributes:
-        is_answered: whether a request is in work.
+        answering: requests in work; the next one may be begun while the gate still ends the one before.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, own: asyncio.Protocol, patience: float) -> None:
@@ -91,7 +91,7 @@ class Connection(asyncio.Protocol):
         self._own = own
         self._patience = patience
         self._timer: asyncio.TimerHandle | None = None
-        self.is_answered = False
+        self.answering = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See :class:`asyncio.Protocol`; the time of the first head begins."""
@@ -103,7 +103,7 @@ class Connection(asyncio.Protocol):
         """See :class:`asyncio.Protocol`; while nothing is in work a head begins, or a refused body goes on."""
         _CONNECTION.set(self)
         self._own.data_received(data)
-        if self._timer is None and not self.is_answered:
+        if self._timer is None and not self.answering:
             self._wait()
 
     def eof_received(self) -> bool | None:
@@ -185,7 +185,9 @@ class Listener:
         if not self._is_open:
             return
         try:
-            taken = sum(self._accept() for _ in range(self._most))
+            taken = 0
+            while taken < self._most and self._accept():
+                taken += 1
             self._most = min(2 * self._most, _AT_ONCE) if taken == self._most else self._least
         except OSError as error:
             log.warning("no connection can be taken (%s); tried again in %g s", error, _RETRY)

@@ -19,7 +19,7 @@ from stance.errors import BatchError, needs
 #: Most bytes of a line of JSONL or of a cell of CSV: the longest text, each character escaped, and more.
 MAX_LINE = 4 << 20
 #: A name in quotes, in which a mark parts nothing; one with a line break is left open in the header's first line.
-_QUOTED = re.compile(r'"[^"]*+(?:"|$)')
+_QUOTED = re.compile(r'(?:^|(?<=[,;\t]))"(?:[^"]|"")*+(?:"|$)')
 
 
 class Source(Protocol):

@@ -27,6 +27,8 @@ CHECK_SECONDS = 1
 #: Seconds that an idle connection is kept: longer than proxies do, which else send requests into one being closed.
 IDLE_SECONDS = 75
 _MEMORY, _PREFIX = Path("/dev/shm"), "stance-metrics-"
+#: Bytes that must be free there: a worker takes some hundred thousand.
+_ROOM = 16 << 20
 
 
 def is_worker() -> bool:
@@ -38,9 +40,10 @@ def is_worker() -> bool:
 def look_after_workers() -> None:
     """Have `bentoml serve`, once it has loaded the service in this process, look after its workers in our way.
 
-    It looks every second, the log tells of each worker that has ended unasked, and another is started in its place: by
-    itself BentoML starts none in a container, where the service shrinks until its last worker is gone. Asked to end, it
-    closes the socket first: who comes while the workers finish what they have is refused, and does not wait for nobody.
+    It looks every second, the log tells of each worker that has ended unasked, and of several another is started in its
+    place: by itself BentoML starts none in a container, where the service shrinks until its last worker is gone. One
+    that is alone there ends the container, for the orchestrator to start anew. Asked to end, it closes the socket first:
+    who comes while the workers finish what they have is refused, and does not wait for nobody.
     """
     with suppress(ImportError, AttributeError):
         circus = importlib.import_module("bentoml._internal.utils.circus")
@@ -50,7 +53,7 @@ def look_after_workers() -> None:
             for watcher in watchers:
                 with suppress(AttributeError):
                     watcher.hooks["after_reap"] = _tell_end
-                    watcher.respawn = True
+                    watcher.respawn |= watcher.numprocesses > 1
             arbiter = own(watchers, **{"check_delay": CHECK_SECONDS, **more})
             with suppress(AttributeError):
                 arbiter.exit_stack.callback(arbiter.sockets.close_all)
@@ -66,7 +69,8 @@ def _tell_end(watcher: Any, process_pid: int, exit_code: int | None, **_: object
     how = f"exit code {exit_code}"
     if exit_code is not None and exit_code < 0:
         how = f"signal {-exit_code} ({signal.strsignal(-exit_code)})"
-    log.warning("worker %d ended with %s; another is started", process_pid, how)
+    then = "another is started" if watcher.respawn else "the service ends, as it had but one"
+    log.warning("worker %d ended with %s; %s", process_pid, how, then)
     return True
 
 
@@ -94,16 +98,20 @@ def keep_metrics_apart() -> None:
 
 
 def _make_folder(**_: object) -> str:
-    """An empty folder, gone when this process ends; those that killed ones left behind go now."""
-    parent = _MEMORY if os.access(_MEMORY, os.W_OK) else Path(tempfile.gettempdir())
+    """An empty folder, gone when this process ends; those that killed ones left behind go now, but for empty ones."""
+    parent = _MEMORY if _has_room(_MEMORY) else Path(tempfile.gettempdir())
     for left in parent.glob(f"{_PREFIX}*"):
         with suppress(OSError):  # in use, or another user's
             _remove_left(left)
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
-    # The workers inherit the lock: it holds as long as one of them lives.
-    os.set_inheritable(_lock(folder), True)
+    with suppress(OSError):  # a file system without locks: what is left there stays
+        os.set_inheritable(_lock(folder), True)  # by the workers: it holds as long as one of them lives
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return str(folder)
+
+
+def _has_room(folder: Path) -> bool:
+    return os.access(folder, os.W_OK) and shutil.disk_usage(folder).free >= _ROOM
 
 
 def _remove_left(folder: Path) -> None:

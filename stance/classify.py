@@ -69,7 +69,7 @@ def classify_document(bundle: Bundle, document: Document, *, deadline: Deadline 
     """Say where each actor of a document stands toward its process.
 
     Args:
-        deadline: when the work stops, in whatever step it is.
+        deadline: when the work stops: between windows of text, names and mentions.
 
     Raises:
         DocumentError: if the text is empty or too long, too many actors are asked for, or something is of another type.

@@ -57,7 +57,7 @@ class Finder:
 
     Args:
         actors: the actors asked for; those of the lexicon are numbered behind them.
-        deadline: after which no method goes on, but raises :class:`stance.errors.DeadlineExceeded`.
+        deadline: when the search stops with :class:`stance.errors.DeadlineExceeded`.
     """
 
     def __init__(

@@ -30,8 +30,9 @@ def verify_bundle(folder: Path) -> str:
         BundleCorrupt: if a file is missing, altered or not listed, or the format is unknown.
     """
     manifest = folder / MANIFEST
-    old = old_folder(folder)
-    if not folder.exists() and old.exists():  # putting it back here would be in the way of who saves just now
+    if (
+        not folder.exists() and (old := old_folder(folder)).exists()
+    ):  # putting it back here would be in the way of who saves just now
         raise BundleNotFound(
             f"no bundle in {folder}, but the one before it in {old}: if no bundle is being saved just now, a save was "
             f"stopped; put it back with `mv {old} {folder}`, or make it again with `train run --name {folder.name}`"

@@ -30,7 +30,7 @@ _OPENING = re.compile(r"""\s*["'“‘«(\[]*(\S)""")
 #: Letters that transliterations use as apostrophes.
 _MODIFIERS = frozenset("ʹʻʼʽʾʿˈ")
 #: Letters, with the marks that combine with them in decomposed text, and soft hyphens; Python counts these to no word.
-_LETTERS = r"[^\W_]++(?:[\u00ad\u0300-\u036f]++[^\W_]*+)*+"
+_LETTERS = r"[^\W_]++(?:(?:[\u0300-\u036f]|\u00ad(?=[^\W_]))++[^\W_]*+)*+"
 _WORD = re.compile(rf"{_LETTERS}(?:['’`´]{_LETTERS})*")
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, suppress
+from http.client import HTTPResponse
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -96,6 +98,25 @@ def test_who_waits_for_an_answer_may_be_silent(url: str) -> None:
     started = time.monotonic()
     assert httpx.post(f"{url}/classify/batch", json={"documents": documents}, timeout=60).status_code == 200
     assert time.monotonic() - started > 2 * TIMEOUT, "too little work to tell"
+
+
+def post(path: str, value: object) -> bytes:
+    body = json.dumps(value).encode()
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+def test_a_request_sent_behind_another_may_take_its_time(url: str) -> None:
+    second = post("/classify/batch", {"documents": [{"text": "Turkey came to Sochi. " * 1000}] * 8})
+    with connect(url) as client:
+        client.settimeout(60)
+        client.sendall(post("/classify", {"text": "Turkey came to Sochi."}) + second[:-9])
+        while not client.recv(1 << 16).endswith(b"}"):
+            pass
+        client.sendall(second[-9:])
+        answer = HTTPResponse(client)
+        answer.begin()
+        assert answer.status == 200
 
 
 def test_silent_clients_lock_nobody_out_and_the_log_tells(

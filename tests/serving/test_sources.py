@@ -66,6 +66,12 @@ def test_marks_in_quoted_names_part_no_columns(tmp_path: Path, name: str) -> Non
     ]
 
 
+def test_a_quote_within_a_name_quotes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    path.write_text('size 5";text;id\n7;a, b;c')
+    assert source_of(path).columns() == ['size 5"', "text", "id"]
+
+
 def test_rows_that_are_no_csv_are_faults(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     path.write_bytes(b'text,id\na,1\nb,2,3\nc,4\n"' + b"x" * (MAX_LINE + 1) + b'"\nd,5\n')

@@ -162,3 +162,8 @@ def test_a_bundle_tells_which_it_is() -> None:
     assert bundle.digest == digest_of((RELEASED / MANIFEST).read_bytes())
     assert bundle.version == find_version(RELEASED)
     assert bundle.version.endswith(f"+{bundle.digest[:8]}")
+
+
+def test_a_bundle_is_read_from_the_folder_it_is_in(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tiny_bundle)
+    assert load_bundle(Path(".")).name == "tiny"
