@@ -42,8 +42,8 @@ def look_after_workers() -> None:
 
     It looks every second, the log tells of each worker that has ended unasked, and of several another is started in its
     place: by itself BentoML starts none in a container, where the service shrinks until its last worker is gone. One
-    that is alone there ends the container, for the orchestrator to start anew. Asked to end, it closes the socket first:
-    who comes while the workers finish what they have is refused, and does not wait for nobody.
+    that is alone there ends the container, for the orchestrator to start anew. Asked to end, it first closes the
+    socket: who comes while the workers finish what they have is refused, and does not wait for nobody.
     """
     with suppress(ImportError, AttributeError):
         circus = importlib.import_module("bentoml._internal.utils.circus")
