@@ -9,10 +9,13 @@ PORT ?= 3000
 HOST = $(or $(BENTOML_HOST),0.0.0.0)
 export BENTOML_DO_NOT_TRACK = true
 
-.PHONY: serve test train lint docs lock sbom audit clean
+.PHONY: serve setup test train lint docs lock sbom audit clean
 
 serve: .venv/serve.done
 	$(BIN)/bentoml serve --host $(HOST) --port $(PORT)
+
+# All that training and the tests need, without running them.
+setup: .venv/all.done
 
 test: .venv/all.done
 	$(BIN)/ruff check .
