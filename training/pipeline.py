@@ -57,13 +57,15 @@ def finetune_step(
         overwrite: begin anew, whatever lies in it.
 
     Raises:
-        StanceError: if an earlier run lies there that is neither to be taken up nor overwritten, or cannot be.
+        StanceError: if an earlier run lies there that is neither to be taken up nor overwritten, or cannot be; before
+            one is deleted, if the teacher may not teach or the backbone cannot be trained so.
     """
     teacher = _check_run(data, config, run, resume=resume, overwrite=overwrite)
     if resume and run.finished:
         log.info("fine-tuning was done already: %s", run)
         return run.trained()
     if not (resume and run.stamp()):
+        require_backbone(config)  # before an earlier run is deleted
         run.begin(config, data.digest, teacher)
     started = time.monotonic() - Clock.seconds(Clock.last_whole(run.checkpoints))
     trainer = finetune(

@@ -106,12 +106,16 @@ def test_a_teacher_that_reads_less_is_refused(taught: Path, student: PreTrainedT
         teacher_of(taught, student, max_length=600)
 
 
-def test_a_faulty_teacher_costs_no_earlier_run(
+def test_a_faulty_teacher_or_backbone_costs_no_earlier_run(
     tmp_path: Path, taught: Path, config: TrainingConfig, small_corpus: Path
 ) -> None:
     data = load_data([small_corpus])
-    for teacher, told in ((taught, "where this run goes itself"), (tmp_path / "typo", "no finished fine-tuning there")):
-        own = replace(config, teacher=str(teacher))
+    for own, told in (
+        (replace(config, teacher=str(taught)), "where this run goes itself"),
+        (replace(config, teacher=str(tmp_path / "typo")), "no finished fine-tuning there"),
+        (replace(config, backbone=str(tmp_path)), "cannot be loaded"),
+        (replace(config, max_length=1024), "reads at most 512 tokens"),
+    ):
         with pytest.raises(StanceError, match=told):
             pipeline.finetune_step(data, own, Run(taught), overwrite=True, progress=False)
     assert (taught / "model" / "model.safetensors").exists()
