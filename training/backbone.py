@@ -28,6 +28,9 @@ from training.config import TrainingConfig
 from training.distances import narrow_distances
 from training.weights import PUBLISHED, backbone_path
 
+#: Kinds beside RoBERTa's whose positions are counted from behind that of the padding.
+_FROM_PADDING = {"camembert", "data2vec-text", "ibert", "lilt", "longformer", "luke", "markuplm", "mpnet", "xmod"}
+
 
 @contextmanager
 def _telling(backbone: str) -> Iterator[None]:
@@ -48,11 +51,11 @@ def load_tokenizer(backbone: str) -> PreTrainedTokenizerFast:
     """
     with _telling(backbone):
         tokenizer = AutoTokenizer.from_pretrained(backbone_path(backbone))
-        known = AutoConfig.from_pretrained(backbone_path(backbone)).vocab_size
+        known = getattr(AutoConfig.from_pretrained(backbone_path(backbone)), "vocab_size", None)
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise StanceError(f"backbone {backbone!r} has no fast tokenizer; offsets need one")
     # Where a folder has no tokenizer's files, transformers makes one of a few special tokens, silently.
-    if not known / 2 <= len(tokenizer) <= known:
+    if known is not None and not known / 2 <= len(tokenizer) <= known:
         raise StanceError(
             f"backbone {backbone!r}: its tokenizer has {len(tokenizer)} word pieces, its weights {known}; put the "
             "files of the tokenizer that it was trained with beside them (tokenizer.json, tokenizer_config.json)"
@@ -61,9 +64,13 @@ def load_tokenizer(backbone: str) -> PreTrainedTokenizerFast:
 
 
 def window_room(shape: PreTrainedConfig, otherwise: int) -> int:
-    """Tokens that a model of this shape reads at once; ``otherwise`` where it does not say."""
-    positions: int = getattr(shape, "max_position_embeddings", otherwise)
-    from_padding = "roberta" in shape.model_type or shape.model_type in ("camembert", "mpnet")
+    """Tokens that a model of this shape reads at once; ``otherwise`` where it does not say or has no limit."""
+    positions: int = getattr(shape, "max_position_embeddings", 0)
+    relative = not getattr(shape, "position_biased_input", True)  # DeBERTa-v3
+    rotary = getattr(shape, "rope_parameters", None)  # ModernBERT
+    if relative or rotary or positions < 1:  # XLNet's are -1
+        return otherwise
+    from_padding = "roberta" in shape.model_type or shape.model_type in _FROM_PADDING
     return positions - (shape.pad_token_id or 0) - 1 if from_padding else positions
 
 
