@@ -90,7 +90,8 @@ def _require_room(shape: PreTrainedConfig, config: TrainingConfig) -> None:
     if (room := window_room(shape, config.max_length)) < config.max_length:
         raise StanceError(
             f"backbone {config.backbone!r}: reads at most {room} tokens at once, max_length is {config.max_length}; "
-            "take another, or lower max_length in training/config.py"
+            f"take another, or lower it: --set max_length={room} for `train run` and `train finetune`, "
+            f"max_length={room} in a row of `train ladder`"
         )
 
 

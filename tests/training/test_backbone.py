@@ -36,7 +36,7 @@ def test_a_backbone_of_shorter_windows_is_refused(tiny_backbone: Path, tmp_path:
     shutil.copytree(tiny_backbone, tmp_path, dirs_exist_ok=True)
     shape = BertConfig.from_pretrained(tiny_backbone, max_position_embeddings=128)
     BertForTokenClassification(shape).save_pretrained(tmp_path)
-    told = "reads at most 128 tokens at once, max_length is 320"
+    told = "reads at most 128 tokens at once, max_length is 320; take another, or lower it: --set max_length=128 for"
     with pytest.raises(StanceError, match=told):
         require_backbone(TrainingConfig(backbone=str(tmp_path)))
     with pytest.raises(StanceError, match=told):
