@@ -17,6 +17,7 @@ import numpy as np
 
 import stance
 from stance.errors import StanceError
+from training.backbone import require_backbone
 from training.config import Changes, TrainingConfig
 from training.corpus import Located, corpus_digest
 from training.data import Data
@@ -67,7 +68,8 @@ def measure_ladder(
 
     Raises:
         StanceError: if ``folder`` holds a ladder of other settings or data, or a row of that name with other changes or
-            another teacher, or that may not teach.
+            another teacher; before any row is trained, if one's teacher may not teach, or its backbone cannot be
+            trained so.
     """
     ladder = load_stamped(folder / LADDER, _stamp(data, held_out, config))
     ladder.setdefault("runs", [])
@@ -89,6 +91,8 @@ def measure_ladder(
             else:
                 wanted.append((row, seed))
     configs = [replace(config, **{**rows[row], "seed": seed}) for row, seed in wanted]
+    for own in {(one.backbone, one.max_length): one for one in configs}.values():
+        require_backbone(own)  # before the first row is trained
     shared = _Shared(data, held_out, progress and jobs == 1)
     for number, measured in run_jobs(_measure_run, shared, configs, jobs=jobs):
         row, seed = wanted[number]

@@ -56,6 +56,20 @@ def test_a_ladder_on_other_labels_is_not_gone_on_with(small_corpus: Path, tmp_pa
         measure_ladder(data, {"gold dev": [changed, *others]}, **nothing)
 
 
+def test_a_row_whose_backbone_cannot_be_trained_is_refused_before_others_are(
+    small_corpus: Path, tiny_backbone: Path, tmp_path: Path
+) -> None:
+    data, config = load_data([small_corpus]), TrainingConfig(backbone=str(tiny_backbone), max_records=1)
+    for changes, told in (
+        ({"max_length": 640}, "reads at most 512"),
+        ({"backbone": str(tmp_path)}, "cannot be loaded"),
+    ):
+        rows = {"unchanged": {}, "faulty": changes}
+        with pytest.raises(StanceError, match=told):
+            measure_ladder(data, {}, config, rows=rows, seeds=1, folder=tmp_path, progress=False)
+    assert not (tmp_path / LADDER).exists()
+
+
 def test_a_curve_is_a_ladder_of_shares(small_corpus: Path) -> None:
     rows = curve_rows(load_data([small_corpus]), [100, 25, 25])
     assert rows == {"25%": {"max_records": 15}, "100%": {"max_records": 0}}

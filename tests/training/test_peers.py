@@ -121,6 +121,15 @@ def test_what_cannot_be_taken_up_is_told_before_anything_is_trained(
     assert not (tmp_path / "peers.json").exists()
 
 
+def test_a_backbone_of_shorter_windows_is_told_before_anything_is_trained(
+    data: Data, tiny_backbone: Path, tmp_path: Path
+) -> None:
+    settings = PeerSettings(TrainingConfig(backbone=str(tiny_backbone), max_length=640))
+    with pytest.raises(StanceError, match="reads at most 512 tokens"):
+        compare_peers(data, data.splits["test"], settings, runs=tmp_path, on="test", progress=False)
+    assert not (tmp_path / PEERS).exists()
+
+
 def test_a_model_of_another_vocabulary_is_no_peer(data: Data, tiny_backbone: Path, tmp_path: Path) -> None:
     config = TrainingConfig(backbone=str(tiny_backbone), key_size=8)
     model = make_model(config)

@@ -14,7 +14,7 @@ import torch
 import stance
 from stance.baseline import BaselineEngine
 from stance.bundle import Bundle
-from training.backbone import load_tokenizer
+from training.backbone import load_tokenizer, require_backbone
 from training.baseline import fit_baseline, fit_majority, fit_name_only, predict_by_name
 from training.config import TrainingConfig
 from training.corpus import Located, corpus_digest
@@ -77,13 +77,13 @@ def compare_peers(
 
     Raises:
         StanceError: if a fine-tuning or a result with other settings or data lies in ``runs``, or the backbone
-            cannot be loaded.
+            cannot be trained so.
         ExtraMissing: without the package ``setfit``.
     """
     config = settings.ours
     # Before hours are spent on the other peers.
     Run.of(runs, config.seed).check_same(config, data.digest)
-    load_tokenizer(config.backbone)
+    require_backbone(config)
     train = sample_records(data.splits["train"], config)
     stamp = {
         "on": on,
