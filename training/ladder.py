@@ -73,15 +73,16 @@ def measure_ladder(
     """
     ladder = load_stamped(folder / LADDER, _stamp(data, held_out, config))
     ladder.setdefault("runs", [])
-    made = {
-        row: {"changes": dict(changes), "teacher": _teacher_of(replace(config, **changes), data)}
-        for row, changes in rows.items()
-    }
     done = {(one["row"], one["seed"]): {key: one.get(key) for key in ("changes", "teacher")} for one in ladder["runs"]}
+    asked = range(config.seed, config.seed + seeds)
+    made: dict[str, dict[str, Any]] = {row: {"changes": dict(changes)} for row, changes in rows.items()}
+    for row, changes in rows.items():
+        if any((row, seed) not in done for seed in asked):  # one that is done needs its teacher no more
+            made[row]["teacher"] = _teacher_of(replace(config, **changes), data)
     wanted: list[tuple[str, int]] = []
-    for seed in range(config.seed, config.seed + seeds):
+    for seed in asked:
         for row in rows:
-            if done.get((row, seed), made[row]) != made[row]:
+            if not made[row].items() <= done.get((row, seed), made[row]).items():
                 raise StanceError(
                     f"{folder / LADDER}: has a row {row!r} of other settings or with another teacher; give another "
                     "--name"

@@ -141,10 +141,13 @@ def test_a_student_goes_on_with_the_teacher_that_it_began_with(
     with pytest.raises(StanceError, match=r"run\.json: was begun with another teacher .*--overwrite"):
         pipeline.finetune_step(data, own, student, resume=True, progress=False)
     with pytest.raises(StanceError, match="'taught' of other settings or with another teacher"):
-        measure_ladder(data, {}, config, rows=rows, seeds=1, folder=tmp_path)
+        measure_ladder(data, {}, config, rows=rows, seeds=2, folder=tmp_path)
     student.finish(Trained(student.model, 1.0, [], told))
     teacher.weights.unlink()
     assert pipeline.finetune_step(data, own, student, resume=True, progress=False).teacher == told
+    assert measure_ladder(data, {}, config, rows=rows, seeds=1, folder=tmp_path)["runs"] == [done]
+    with pytest.raises(StanceError, match="no finished fine-tuning there"):
+        measure_ladder(data, {}, config, rows=rows, seeds=2, folder=tmp_path)
 
 
 def test_a_teacher_of_other_data_is_told(taught: Path, caplog: pytest.LogCaptureFixture) -> None:
