@@ -165,18 +165,19 @@ def thin(data: Data, train: int, held_out: int, *, own: Sequence[Path] = ()) -> 
     """The same data with few records, for a quick run.
 
     Args:
-        train: records of the training split, at most.
+        train: records of the training split, at most; 0 takes all, as ``max_records`` does.
         held_out: of each of the others, and of those to calibrate on.
         own: files of own labels; what they have takes up to half of a split, so that the run sees them.
     """
     files = set(corpus_files(own)) if own else set()
-    splits = {
-        split: _spread_own(ones, train if split == "train" else held_out, files) for split, ones in data.splits.items()
-    }
+    counts = {split: train or len(ones) if split == "train" else held_out for split, ones in data.splits.items()}
+    splits = {split: _spread_own(ones, counts[split], files) for split, ones in data.splits.items()}
     return replace(data, splits=splits, calibration=spread(data.calibration, held_out))
 
 
 def _spread_own(located: Sequence[Located], records: int, files: Collection[Path]) -> Sequence[Located]:
+    if records >= len(located):
+        return located
     own = spread([one for one in located if one.path in files], records // 2)
     return [*own, *spread([one for one in located if one.path not in files], records - len(own))]
 
