@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -10,6 +11,9 @@ from stance.errors import StanceError
 
 #: What is changed of the settings, by the name of the field.
 Changes = Mapping[str, Any]
+
+#: The least that may be given of a setting, where it is not 0.
+_LEAST = {"max_length": 1, "key_size": 1, "batch_size": 1, "epochs": 0.01, "temperature": 0.01}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,17 +137,22 @@ def parse_changes(text: str) -> Changes:
     """What ``swap_rate=0.7,link_weight=0`` changes.
 
     Raises:
-        StanceError: if a setting is unknown or its value is of another kind.
+        StanceError: if a setting is unknown or named twice, or its value is of another kind or out of range.
     """
     # The seed has an option of its own; of a ladder it is what is averaged over.
     kinds = {one.name: type(one.default) for one in fields(TrainingConfig) if one.name != "seed"}
-    changes = {}
+    changes: dict[str, Any] = {}
     for part in text.split(","):
         name, sign, value = (piece.strip() for piece in part.partition("="))
         if not sign or name not in kinds:
             raise StanceError(f"{part!r} is no setting with its value; allowed are NAME=VALUE of {', '.join(kinds)}")
+        if name in changes:
+            raise StanceError(f"{name}: is given twice; give it once")
         try:
             changes[name] = kinds[name](value)
         except ValueError as error:
             raise StanceError(f"{name}: {value!r} is no {kinds[name].__name__}") from error
+        least = _LEAST.get(name, 0)
+        if kinds[name] is not str and not least <= changes[name] < math.inf:
+            raise StanceError(f"{name}: {value!r} is out of range; give a finite number, {least} or more")
     return changes

@@ -91,6 +91,16 @@ def test_changes_are_read_as_the_settings_are() -> None:
         ("seed=4", "'seed=4' is no setting"),
         ("layers=6.5", "layers: '6.5' is no int"),
         ("", "'' is no setting"),
+        ("epochs=1,layers=2, epochs=2", "epochs: is given twice; give it once"),
+        ("layers=-1", "layers: '-1' is out of range; give a finite number, 0 or more"),
+        ("learning_rate=-1", "learning_rate: '-1' is out of range"),
+        ("epochs=nan", "epochs: 'nan' is out of range"),
+        ("link_weight=inf", "link_weight: 'inf' is out of range"),
+        ("batch_size=0", "batch_size: '0' is out of range; give a finite number, 1 or more"),
+        ("max_length=0", "max_length: '0' is out of range"),
+        ("key_size=0", "key_size: '0' is out of range"),
+        ("epochs=0", "epochs: '0' is out of range; give a finite number, 0.01 or more"),
+        ("temperature=0", "temperature: '0' is out of range"),
     ],
 )
 def test_changes_that_cannot_be_are_told(text: str, told: str) -> None:
