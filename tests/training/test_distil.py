@@ -102,7 +102,7 @@ def test_a_teacher_of_other_words_is_refused(tiny_backbone: Path, mpnet: Path) -
 
 
 def test_a_teacher_that_reads_less_is_refused(taught: Path, student: PreTrainedTokenizerFast) -> None:
-    with pytest.raises(StanceError, match="reads at most 512 tokens at once, the student 600"):
+    with pytest.raises(StanceError, match="reads at most 510 tokens at once, the student 600"):
         teacher_of(taught, student, max_length=600)
 
 
