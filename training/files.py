@@ -30,6 +30,18 @@ def save_json_whole(path: Path, value: Any) -> None:
         save_json(temporary, value)
 
 
+def load_object(path: Path) -> dict[str, Any]:
+    """The JSON object in a file.
+
+    Raises:
+        OSError, ValueError: if it cannot be read, or holds something else.
+    """
+    value = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(value, dict):
+        raise ValueError(f"expected a JSON object, found {type(value).__name__}")
+    return value
+
+
 def load_stamped(path: Path, stamp: Mapping[str, Any]) -> dict[str, Any]:
     """What an earlier call left in ``path``, to go on with; where there is no such file, the stamp alone.
 
@@ -42,7 +54,7 @@ def load_stamped(path: Path, stamp: Mapping[str, Any]) -> dict[str, Any]:
     if not path.exists():
         return dict(stamp)
     try:
-        held: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        held = load_object(path)
     except (OSError, ValueError) as error:
         raise StanceError(f"{path}: cannot be read: {error}; give another --name, or delete the file") from error
     if others := [key for key, value in stamp.items() if held.get(key) != value]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import stance
 from stance.errors import StanceError
 from training.config import TrainingConfig, parse_config
-from training.files import save_json_whole
+from training.files import load_object, save_json_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,12 +160,11 @@ class Run:
 
 def _load(file: Path) -> dict[str, Any]:
     try:
-        value: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return load_object(file)
     except (OSError, ValueError) as error:
         raise StanceError(
             f"{file}: cannot be read: {error}; run under another --name, or begin anew with --overwrite"
         ) from error
-    return value
 
 
 def _make_stamp(config: TrainingConfig, digest: str) -> dict[str, Any]:

@@ -30,6 +30,7 @@ def test_a_result_is_gone_on_with_under_the_same_stamp_only(tmp_path: Path) -> N
     assert load_stamped(path, stamp) == {**stamp, "rows": [1]}
     with pytest.raises(StanceError, match=r"result\.json: made with other settings or data \(digest\); give another"):
         load_stamped(path, {**stamp, "digest": "b"})
-    path.write_text('{"on": ')
-    with pytest.raises(StanceError, match=r"result\.json: cannot be read"):
-        load_stamped(path, stamp)
+    for text, told in (('{"on": ', ""), ("[]", "expected a JSON object, found list; give another --name")):
+        path.write_text(text)
+        with pytest.raises(StanceError, match=rf"result\.json: cannot be read: .*{told}"):
+            load_stamped(path, stamp)

@@ -37,8 +37,8 @@ def test_what_it_made_is_told_as_it_was(run: Run) -> None:
     assert run.trained() == made
 
 
-@pytest.mark.parametrize("text", ["", '{"config": '])
-def test_half_a_file_is_told(run: Run, text: str) -> None:
+@pytest.mark.parametrize("text", ["", '{"config": ', "[]", "null"])
+def test_half_a_file_or_no_object_is_told(run: Run, text: str) -> None:
     (run.folder / "run.json").write_text(text)
     with pytest.raises(StanceError, match=r"run\.json: cannot be read: .*--overwrite"):
         run.check_same(CONFIG, "digest")
