@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -148,13 +149,15 @@ def test_a_peer_that_has_a_result_is_not_trained_again(
     monkeypatch.setattr("training.peers.comparison.fit_setfit", stop)
     settings, few = PeerSettings(TrainingConfig(backbone=str(tiny_backbone))), data.splits["test"][:4]
     kept = []
-    for _ in range(2):
+    for threads in (torch.get_num_threads(), 64):  # as on another machine
+        monkeypatch.setattr(torch, "get_num_threads", partial(int, threads))
         with pytest.raises(KeyboardInterrupt):
             compare_peers(data, few, settings, runs=tmp_path, on="test", progress=False)
         kept.append((tmp_path / PEERS).read_bytes())  # with the times, which another training would change
     assert kept[0] == kept[1]
-    names = [row["name"] for row in json.loads(kept[0])["rows"]]
-    assert names == ["majority", "name only", "scikit-learn baseline"]
+    rows = json.loads(kept[0])["rows"]
+    assert [row["name"] for row in rows] == ["majority", "name only", "scikit-learn baseline"]
+    assert all(row["device"] for row in rows)
     for held_out, on, what in ((few, "gold-dev", "on"), (few[:3], "test", "held_out")):
         with pytest.raises(StanceError, match=rf"peers\.json: made with other settings or data \({what}\)"):
             compare_peers(data, held_out, settings, runs=tmp_path, on=on, progress=False)

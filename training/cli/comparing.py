@@ -99,7 +99,12 @@ def _print_peers(result: Mapping[str, Any]) -> None:
             f"{row['document_ms']:.1f}",
         )
     console.print(table)
-    console.print(f"trained on {training['actors']} actors of {training['records']} records; {result['device']}")
+    console.print(f"trained on {training['actors']} actors of {training['records']} records")
+    # Earlier files tell the device once, for all rows.
+    devices = {row["name"]: row.get("device", result.get("device")) for row in result["rows"]}
+    for device in dict.fromkeys(devices.values()):
+        names = ", ".join(name for name, own in devices.items() if own == device)
+        console.print(f"{device}: {names}", highlight=False)
     for row in result["rows"]:
         if row["note"]:
             console.print(f"{row['name']}: {row['note']}", highlight=False)

@@ -93,7 +93,6 @@ def compare_peers(
             "digest": corpus_digest(held_out),
         },
         "training": {"records": len(train), "actors": len(clear_actors(train))},
-        "device": "cuda" if torch.cuda.is_available() else f"cpu, {torch.get_num_threads()} threads",
         "settings": asdict(settings),
         "corpus_digest": data.digest,
         "package_version": stance.__version__,
@@ -101,9 +100,11 @@ def compare_peers(
     result = load_stamped(runs / PEERS, stamp)
     rows: list[dict[str, Any]] = result.setdefault("rows", [])
     done = {row["name"] for row in rows}
+    # Of each row, as the next may be made elsewhere.
+    device = "cuda" if torch.cuda.is_available() else f"cpu, {torch.get_num_threads()} threads"
     for fitted in _fit_others(data, train, settings, runs, done, progress=progress):
         log.info("measuring %s", fitted.name)
-        rows.append(asdict(measure(fitted, held_out, data.names)))
+        rows.append({**asdict(measure(fitted, held_out, data.names)), "device": device})
         save_json_whole(runs / PEERS, result)
     return result
 
