@@ -174,6 +174,8 @@ def run_newsmtsc(
     result["targets"] = {name: sum(len(one.labels) for one in ones) for name, ones in {"train": train, **tests}.items()}
     wanted = range(config.seed, config.seed + seeds)
     done = {one["seed"] for one in result["runs"]}
+    for seed in sorted(done.intersection(wanted)):
+        log.info("seed %d: was done already", seed)
     configs = [replace(config, seed=seed) for seed in wanted if seed not in done]
     for number, measured in run_jobs(_measure_seed, (train, tests, progress and jobs == 1), configs, jobs=jobs):
         result["runs"].append({"seed": configs[number].seed, **measured})

@@ -118,8 +118,9 @@ def test_a_backbone_that_knows_no_second_type_is_taken(folder: Path, tiny_backbo
 
 
 def test_a_seed_that_has_a_result_is_not_trained_again(
-    folder: Path, tiny_backbone: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, tiny_backbone: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO", "train")
     config, runs, trained = benchmark_config(backbone=str(tiny_backbone), epochs=1.0), folder / "runs", []
 
     def fit_or_fail(train: Sequence[Sentence], own: TrainingConfig, *, progress: bool) -> HeadTrainer:
@@ -135,6 +136,7 @@ def test_a_seed_that_has_a_result_is_not_trained_again(
     assert [one["seed"] for one in first] == [1]
     result = run_newsmtsc(folder, config, runs=runs, seeds=2, progress=False)
     assert trained == [1, 2, 2]
+    assert [told for told in caplog.messages if "done already" in told] == ["seed 1: was done already"]
     assert result["runs"][:1] == first
     assert len(result["by_seed"]["rw"]) == 2
     assert json.loads((runs / NEWSMTSC).read_text()) == result
