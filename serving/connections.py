@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -31,8 +32,9 @@ _AT_ONCE = 32
 #: Seconds until it tries again where the system has no room for a connection, and how the system says so.
 _RETRY = 1.0
 _NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-#: The connection that a request came by; the task that answers inherits it.
-_CONNECTION: ContextVar[Connection | None] = ContextVar("connection", default=None)
+#: The connection that a request came by; the task that answers inherits it. Weak: BentoML keeps the context of every
+#: request until its timeout, long after the answer.
+_CONNECTION: ContextVar[weakref.ref[Connection] | None] = ContextVar("connection", default=None)
 
 
 def take_connections(loop: asyncio.AbstractEventLoop, patience: float, backlog: Backlog | None) -> None:
@@ -63,7 +65,8 @@ def take_connections(loop: asyncio.AbstractEventLoop, patience: float, backlog: 
 @contextmanager
 def answering() -> Iterator[None]:
     """The time from a complete head to the answer: the connection that the request came by may be silent in it."""
-    connection = _CONNECTION.get()
+    known = _CONNECTION.get()
+    connection = known() if known else None
     if connection is None:
         yield
         return
@@ -101,7 +104,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """See :class:`asyncio.Protocol`; while nothing is in work a head begins, or a refused body goes on."""
-        _CONNECTION.set(self)
+        _CONNECTION.set(weakref.ref(self))
         self._own.data_received(data)
         if self._timer is None and not self.answering:
             self._wait()
