@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -14,6 +14,9 @@ from rich.table import Table
 from training.cli.shell import CalibrationOption, DataOption, ExtraOption, ProcessOption, console, prepare, told
 from training.config import PRESETS, TrainingConfig, choose, parse_changes
 from training.corpus import BEHAVIOUR, CORPUS, GOLD, SPLITS, ProcessNames
+
+if TYPE_CHECKING:
+    from training.data import Data
 
 _DEFAULT = TrainingConfig()
 
@@ -106,7 +109,6 @@ def finetune(
     """
     prepare()
     from training import pipeline
-    from training.data import load_data, require_enough, thin
     from training.runs import Run
 
     _refuse_both(resume, overwrite)
@@ -123,10 +125,7 @@ def finetune(
             teacher=str(teacher) if teacher else None,
             changes=parse_changes(settings) if settings else {},
         )
-        loaded = load_data(data, extra=extra, calibration=calibration, own_processes=process)
-        if quick_run:
-            loaded = thin(loaded, config.max_records, _QUICK_HELD_OUT, own=extra)
-        require_enough(loaded)
+        loaded = _load(config, data, extra, calibration, process, quick_run=quick_run)
         run = Run.of(runs / _run_name(name, quick_run), seed)
         trained = pipeline.finetune_step(loaded, config, run, resume=resume, overwrite=overwrite)
     console.print(f"wrote {trained.folder} in {trained.seconds:.0f} s")
@@ -260,7 +259,6 @@ def run(
     """
     prepare()
     from training import pipeline
-    from training.data import load_data, require_enough, thin
 
     _refuse_both(resume, overwrite)
     name = _run_name(name, quick_run)
@@ -278,10 +276,7 @@ def run(
             teacher=str(teacher) if teacher else None,
             changes=parse_changes(settings) if settings else {},
         )
-        loaded = load_data(data, extra=extra, calibration=calibration, own_processes=process)
-        if quick_run:
-            loaded = thin(loaded, config.max_records, _QUICK_HELD_OUT, own=extra)
-        require_enough(loaded)
+        loaded = _load(config, data, extra, calibration, process, quick_run=quick_run)
         agreement = _QUICK_AGREEMENT if quick_run else pipeline.MIN_INT8_AGREEMENT
         metrics = pipeline.run(
             loaded,
@@ -308,6 +303,25 @@ _QUICK_AGREEMENT = 0.8
 def _run_name(name: str, quick_run: bool) -> str:
     """The name that was given; without one, a quick run does not go where the real one is."""
     return name or ("quick" if quick_run else "default")
+
+
+def _load(
+    config: TrainingConfig,
+    data: list[Path],
+    extra: list[Path],
+    calibration: list[Path],
+    process: list[Path],
+    *,
+    quick_run: bool,
+) -> Data:
+    """What a run learns from and is measured on; enough of it, of a quick run's small part too."""
+    from training.data import load_data, require_enough, thin
+
+    loaded = load_data(data, extra=extra, calibration=calibration, own_processes=process)
+    if quick_run:
+        loaded = thin(loaded, config.max_records, _QUICK_HELD_OUT, own=extra)
+    require_enough(loaded)
+    return loaded
 
 
 def _refuse_both(resume: bool, overwrite: bool) -> None:
