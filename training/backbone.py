@@ -91,7 +91,7 @@ def _require_room(shape: PreTrainedConfig, config: TrainingConfig) -> None:
         raise StanceError(
             f"backbone {config.backbone!r}: reads at most {room} tokens at once, max_length is {config.max_length}; "
             f"take another, or lower it: --set max_length={room} for `train run` and `train finetune`, "
-            f"max_length={room} in a row of `train ladder`"
+            f"max_length={room} in a row of `train ladder`, a smaller --window for `train peers`"
         )
 
 

@@ -30,15 +30,17 @@ def save_json_whole(path: Path, value: Any) -> None:
         save_json(temporary, value)
 
 
-def load_object(path: Path) -> dict[str, Any]:
-    """The JSON object in a file.
+def load_object(path: Path, *keys: str) -> dict[str, Any]:
+    """The JSON object in a file, which has these keys.
 
     Raises:
-        OSError, ValueError: if it cannot be read, or holds something else.
+        OSError, ValueError: if it cannot be read, lacks a key, or holds something else.
     """
     value = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(value, dict):
         raise ValueError(f"expected a JSON object, found {type(value).__name__}")
+    if lacking := [key for key in keys if key not in value]:
+        raise ValueError(f"has no {', '.join(lacking)}")
     return value
 
 

@@ -92,7 +92,7 @@ class Run:
         Raises:
             StanceError: if they cannot be read or are of another version.
         """
-        return parse_config((self.stamp() or {}).get("config", {}))
+        return parse_config((self.stamp() or {}).get("config") or {})
 
     def finish(self, trained: Trained) -> None:
         """Tell that the model is there, and how it came to be."""
@@ -105,7 +105,7 @@ class Run:
         Raises:
             StanceError: if what tells of it cannot be read.
         """
-        done = _load(self._done_file)
+        done = _load(self._done_file, "seconds", "history")
         return Trained(self.model, done["seconds"], done["history"], done.get("teacher"))
 
     def check_same(self, config: TrainingConfig, digest: str) -> None:
@@ -158,9 +158,9 @@ class Run:
         return self.folder / "done.json"
 
 
-def _load(file: Path) -> dict[str, Any]:
+def _load(file: Path, *keys: str) -> dict[str, Any]:
     try:
-        return load_object(file)
+        return load_object(file, *keys)
     except (OSError, ValueError) as error:
         raise StanceError(
             f"{file}: cannot be read: {error}; run under another --name, or begin anew with --overwrite"

@@ -84,8 +84,8 @@ def test_subsets_are_parted_by_process(data: Data) -> None:
 
 def test_the_pair_encoder_learns_its_training_data(data: Data, make: CaseMaker, tiny_backbone: Path) -> None:
     few = data.splits["train"][:6]
-    config = TrainingConfig(backbone=str(tiny_backbone), epochs=60, learning_rate=3e-3, batch_size=16)
-    fitted = PairEncoder(make, config, 80).fit(few, progress=False)
+    config = TrainingConfig(backbone=str(tiny_backbone), epochs=60, learning_rate=3e-3, batch_size=16, max_length=80)
+    fitted = PairEncoder(make, config).fit(few, progress=False)
     assert (fitted.predict(few) == label_ids(few)).mean() > 0.8
     assert fitted.predict([]).shape == (0,)
 
@@ -95,8 +95,8 @@ def test_the_pair_encoder_predicts_in_fp32(
 ) -> None:
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)  # trains in bf16, wherever the test runs
     few = data.splits["train"][:2]
-    config = TrainingConfig(backbone=str(tiny_backbone), epochs=1)
-    fitted = PairEncoder(make, config, 80).fit(few, progress=False)
+    config = TrainingConfig(backbone=str(tiny_backbone), epochs=1, max_length=80)
+    fitted = PairEncoder(make, config).fit(few, progress=False)
     plain = make_classifier(config, LABELS, AutoModelForSequenceClassification).eval()
     plain.load_state_dict(fitted._model.state_dict())
     batch = fitted._pad(fitted._encode(make(few)))
@@ -106,8 +106,8 @@ def test_the_pair_encoder_predicts_in_fp32(
 
 def test_the_pair_encoder_averages_no_weights() -> None:
     ours = TrainingConfig(average=0.4, seed=5)
-    config = _pair_config(PeerSettings(ours, pair_epochs=2.0))
-    assert (config.average, config.epochs, config.seed) == (0.0, 2.0, 5)
+    config = _pair_config(PeerSettings(ours, window=64, pair_epochs=2.0))
+    assert (config.average, config.epochs, config.seed, config.max_length) == (0.0, 2.0, 5, 67)
     assert make_arguments(config, Path("unused"), progress=False).lr_scheduler_type == "linear"
 
 
@@ -122,10 +122,14 @@ def test_what_cannot_be_taken_up_is_told_before_anything_is_trained(
     assert not (tmp_path / "peers.json").exists()
 
 
+@pytest.mark.parametrize("longer", [{"max_length": 640}, {"window": 640}], ids=["ours", "pairs"])
 def test_a_backbone_of_shorter_windows_is_told_before_anything_is_trained(
-    data: Data, tiny_backbone: Path, tmp_path: Path
+    data: Data, tiny_backbone: Path, tmp_path: Path, longer: dict[str, int]
 ) -> None:
-    settings = PeerSettings(TrainingConfig(backbone=str(tiny_backbone), max_length=640))
+    settings = PeerSettings(
+        TrainingConfig(backbone=str(tiny_backbone), max_length=longer.get("max_length", 320)),
+        window=longer.get("window", 192),
+    )
     with pytest.raises(StanceError, match="reads at most 512 tokens"):
         compare_peers(data, data.splits["test"], settings, runs=tmp_path, on="test", progress=False)
     assert not (tmp_path / PEERS).exists()

@@ -47,6 +47,15 @@ def test_half_a_file_or_no_object_is_told(run: Run, text: str) -> None:
         run.trained()
 
 
+def test_what_was_left_out_of_a_file_is_told(run: Run) -> None:
+    (run.folder / "run.json").write_text('{"config": null}')
+    with pytest.raises(StanceError, match=r"run\.json: made with other settings"):
+        run.check_same(CONFIG, "digest")
+    (run.folder / "done.json").write_text('{"history": []}')
+    with pytest.raises(StanceError, match=r"done\.json: cannot be read: has no seconds; .*--overwrite"):
+        run.trained()
+
+
 def test_its_files_take_the_place_of_earlier_ones_whole(run: Run, tmp_path: Path) -> None:
     run.finish(Trained(run.model, 1.0, [], None))
     os.link(run.folder / "done.json", tmp_path / "earlier.json")

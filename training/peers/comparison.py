@@ -27,7 +27,7 @@ from training.peers.cases import CaseMaker
 from training.peers.few_shot import fit_setfit, predict_setfit
 from training.peers.fitted import Fitted, measure, timed
 from training.peers.ours import OURS, fit_ours
-from training.peers.pairs import PairEncoder
+from training.peers.pairs import SPECIAL, PairEncoder
 from training.pipeline import bundle_engine
 from training.runs import Run
 
@@ -84,6 +84,7 @@ def compare_peers(
     # Before hours are spent on the other peers.
     Run.of(runs, config.seed).check_same(config, data.digest)
     require_backbone(config)
+    require_backbone(_pair_config(settings))
     train = sample_records(data.splits["train"], config)
     stamp = {
         "on": on,
@@ -115,7 +116,7 @@ def _fit_others(
     """Every peer but those that are done."""
     config, width = settings.ours, settings.window
     make = CaseMaker(load_tokenizer(config.backbone), data.lexicon, data.names, width)
-    pairs = PairEncoder(make, _pair_config(settings), width)
+    pairs = PairEncoder(make, _pair_config(settings))
     fit_few = partial(
         fit_setfit,
         make,
@@ -156,6 +157,7 @@ def _pair_config(settings: PeerSettings) -> TrainingConfig:
         epochs=settings.pair_epochs,
         learning_rate=settings.pair_rate,
         batch_size=settings.pair_batch,
+        max_length=settings.window + SPECIAL,
         average=0.0,  # without which the learning rate falls to nothing
     )
 

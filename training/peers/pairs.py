@@ -22,21 +22,19 @@ from training.peers.cases import CaseMaker, TextCase
 from training.trainer import make_arguments
 
 #: Special tokens of a pair.
-_SPECIAL = 3
+SPECIAL = 3
 
 
 class PairEncoder:
     """The Trainer's plain sequence classifier on pairs of question and window; it predicts in fp32.
 
     Args:
-        config: backbone, epochs, learning rate, batch size (in pairs) and seed.
-        width: tokens of a pair, special tokens not counted.
+        config: backbone, epochs, learning rate, batch size (in pairs), seed, and the tokens of a pair.
     """
 
-    def __init__(self, make: CaseMaker, config: TrainingConfig, width: int) -> None:
+    def __init__(self, make: CaseMaker, config: TrainingConfig) -> None:
         self._make = make
         self._config = config
-        self._width = width
         self._tokenizer = load_tokenizer(config.backbone)
         self._pad = DataCollatorWithPadding(self._tokenizer)
         self._model: PreTrainedModel | None = None
@@ -74,6 +72,6 @@ class PairEncoder:
                 [case.question for case in cases],
                 [case.window for case in cases],
                 truncation="only_second",
-                max_length=self._width + _SPECIAL,
+                max_length=self._config.max_length,
             )
         )
