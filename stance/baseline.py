@@ -12,8 +12,8 @@ from sklearn.pipeline import Pipeline
 
 from stance.deadline import Deadline
 from stance.errors import BundleCorrupt
+from stance.head import FloatArray
 from stance.schema import LABELS, Mentioned, Process, Span
-from stance.transformer import FloatArray
 
 #: What stands in the place of the actor judged and of the other actors.
 OWN, OTHER = "actorself", "actorother"

@@ -27,6 +27,7 @@ from stance.classify import Engine
 from stance.encoding import Encoder
 from stance.errors import BundleCorrupt, BundleError, DocumentError
 from stance.graph import find_external
+from stance.head import HeadLayout
 from stance.manifest import (
     FORMAT_VERSION,
     MANIFEST,
@@ -36,7 +37,7 @@ from stance.manifest import (
     verify_bundle,
 )
 from stance.schema import LABELS, Actor, Process
-from stance.transformer import HeadLayout, TransformerEngine
+from stance.transformer import TransformerEngine
 
 MODEL = "model.onnx"
 BASELINE = "baseline.skops"

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stance.head import FloatArray, softmax
 from stance.schema import LABELS
-from stance.transformer import FloatArray, softmax
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from stance.actors import find_all, find_given
 from stance.calibration import Calibration
 from stance.deadline import Deadline
 from stance.errors import DocumentError
+from stance.head import FloatArray
 from stance.notices import make_notices
 from stance.schema import (
     LABELS,
@@ -26,7 +27,6 @@ from stance.schema import (
     Span,
 )
 from stance.text import find_sentences, join_lines
-from stance.transformer import FloatArray
 
 if TYPE_CHECKING:
     from stance.bundle import Bundle

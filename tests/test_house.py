@@ -67,6 +67,14 @@ def test_importing_the_library_loads_no_model_library_before_it_is_needed() -> N
     assert done.stdout.splitlines() == ["[]", "stance.bundle stance.classify True", "False"]
 
 
+def test_what_judges_in_numpy_loads_no_onnx_runtime() -> None:
+    code = "import stance.calibration, stance.classify, stance.head, sys; print('onnxruntime' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.splitlines() == ["False"]
+
+
 def test_the_bento_lists_what_the_package_asks_for() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     bento = yaml.safe_load((ROOT / "bentofile.yaml").read_text())

@@ -22,8 +22,8 @@ from transformers import (
 
 from stance.encoding import Encoder
 from stance.errors import StanceError
+from stance.head import TAGS
 from stance.schema import LABELS
-from stance.transformer import TAGS
 from training.config import TrainingConfig
 from training.distances import narrow_distances
 from training.weights import PUBLISHED, backbone_path
@@ -135,7 +135,7 @@ def own_inputs(model: PreTrainedModel, arrays: Mapping[str, Any]) -> dict[str, A
 
 
 def make_model(config: TrainingConfig) -> PreTrainedModel:
-    """The backbone under a fresh token head with the columns of :class:`stance.transformer.HeadLayout`."""
+    """The backbone under a fresh token head with the columns of :class:`stance.head.HeadLayout`."""
     names = (
         [f"tag:{tag}" for tag in TAGS] + [f"stance:{label}" for label in LABELS] + [f"cue:{label}" for label in LABELS]
     )

@@ -12,8 +12,8 @@ import torch
 
 from stance.actors import Lexicon
 from stance.encoding import Encoder
+from stance.head import mention_weights
 from stance.schema import LABEL2ID, Process
-from stance.transformer import mention_weights
 from training.augment import (
     NamePool,
     Passage,

@@ -12,9 +12,9 @@ from sklearn.metrics import log_loss
 from stance.actors import Lexicon
 from stance.calibration import Calibration
 from stance.classify import Engine
+from stance.head import FloatArray, softmax
 from stance.schema import LABEL2ID, LABELS
 from stance.text import find_sentences
-from stance.transformer import FloatArray, softmax
 from training.corpus import Located, ProcessNames
 
 #: Fewer held-out cases say nothing.

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from transformers import PreTrainedTokenizerFast
 
 from stance.errors import StanceError
-from stance.transformer import HeadLayout
+from stance.head import HeadLayout
 from training.backbone import load_tokenizer, load_trained, own_inputs, require_vocabulary, window_room
 from training.losses import link
 from training.runs import Run

@@ -18,9 +18,10 @@ import onnx
 import torch
 from transformers import PreTrainedModel
 
-from stance.encoding import Encoder
+from stance.encoding import Encoder, Window
 from stance.errors import ParityError
-from stance.transformer import FloatArray, HeadLayout, TransformerEngine, link_mentions, pool_mentions
+from stance.head import FloatArray, HeadLayout, join_windows, link_mentions, pool_mentions
+from stance.transformer import TransformerEngine
 from training.backbone import own_inputs
 from training.batches import IGNORE, RecordEncoder
 from training.corpus import Located, spread
@@ -147,8 +148,8 @@ def _compare(
         arrays = encode(one.record)
         forms = [_torch_tokens(model, arrays), *(engine.run_windows(arrays["windows"]) for engine in engines)]
         for kept, tokens in zip(logits, forms, strict=True):
-            mentions, _ = link_mentions(tokens, arrays["mentions"], layout)
-            kept.append(pool_mentions(mentions, arrays["owners"], len(arrays["labels"]))[0])
+            mentions = link_mentions(tokens, arrays["mentions"], layout)
+            kept.append(pool_mentions(mentions, arrays["owners"], len(arrays["labels"])))
         y_true += arrays["labels"].tolist()
     reference, fp32, int8 = (np.concatenate(kept) for kept in logits)
     known = np.asarray(y_true) != IGNORE
@@ -166,16 +167,15 @@ def _compare(
 
 
 def _torch_tokens(model: PreTrainedModel, arrays: dict[str, Any]) -> FloatArray:
-    rows: list[FloatArray] = []
-    for number, window in enumerate(arrays["windows"]):
-        ids, types = (torch.from_numpy(array)[None] for array in (window.input_ids, window.token_type_ids))
-        inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "token_type_ids": types}
-        with torch.no_grad():
-            output = model(**own_inputs(model, inputs))
-        logits = output.logits[0].float().numpy()
-        rows += [logits[:1]] if number == 0 else []
-        rows.append(logits[window.first : window.first + window.count])
-    return np.concatenate(rows)
+    windows: Sequence[Window] = arrays["windows"]
+    return join_windows(windows, (_torch_window(model, window) for window in windows))
+
+
+def _torch_window(model: PreTrainedModel, window: Window) -> FloatArray:
+    ids, types = (torch.from_numpy(array)[None] for array in (window.input_ids, window.token_type_ids))
+    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "token_type_ids": types}
+    with torch.no_grad():
+        return model(**own_inputs(model, inputs)).logits[0].float().numpy()
 
 
 def _check(parity: Parity, min_agreement: float) -> None:

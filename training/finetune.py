@@ -1,6 +1,6 @@
 """Fine-tunes the transformer with the Hugging Face Trainer.
 
-The model is a plain token classifier (:class:`stance.transformer.HeadLayout` names its columns); what is ours is the
+The model is a plain token classifier (:class:`stance.head.HeadLayout` names its columns); what is ours is the
 batch (:mod:`training.batches`) and the loss (:mod:`training.losses`).
 """
 

@@ -8,14 +8,14 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from stance.head import MIN_WEIGHT, HeadLayout
 from stance.schema import NONE_ID
-from stance.transformer import MIN_WEIGHT, HeadLayout
 from training.batches import IGNORE
 from training.config import TrainingConfig
 
 
 def link(token_logits: torch.Tensor, labels: dict[str, torch.Tensor], layout: HeadLayout) -> dict[str, torch.Tensor]:
-    """The torch twin of :func:`stance.transformer.link_mentions` and ``pool_mentions``, for a batch.
+    """The torch twin of :func:`stance.head.link_mentions` and ``pool_mentions``, for a batch.
 
     Args:
         token_logits: shape ``(windows, sequence, layout.size)``.

@@ -24,9 +24,9 @@ from sklearn.metrics import f1_score
 import stance
 from stance.encoding import Encoder
 from stance.errors import CorpusError
+from stance.head import mention_weights
 from stance.manifest import digest_of
 from stance.schema import Process, Span
-from stance.transformer import mention_weights
 from training.backbone import load_tokenizer, make_classifier, make_encoder, own_inputs
 from training.batches import IGNORE, Collator
 from training.config import TrainingConfig

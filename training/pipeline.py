@@ -20,7 +20,8 @@ from stance.bundle import Bundle
 from stance.calibration import Calibration
 from stance.classify import Engine
 from stance.errors import StanceError
-from stance.transformer import HeadLayout, TransformerEngine
+from stance.head import HeadLayout
+from stance.transformer import TransformerEngine
 from training.backbone import load_tokenizer, load_trained, make_encoder, require_backbone, require_vocabulary
 from training.baseline import fit_baseline, predict_yardsticks
 from training.batches import RecordEncoder

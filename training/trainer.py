@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from transformers import EvalPrediction, PrinterCallback, Trainer, TrainingArguments
 
 from stance.errors import StanceError
-from stance.transformer import HeadLayout
+from stance.head import HeadLayout
 from training.backbone import own_inputs
 from training.batches import IGNORE, Collator
 from training.config import TrainingConfig

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stance.calibration import Calibration
-from stance.transformer import softmax
+from stance.head import softmax
 from training.calibrate import fit_calibration
 
 

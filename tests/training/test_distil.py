@@ -17,8 +17,8 @@ from stance.actors import Lexicon
 from stance.bundle import load_bundle, save_json
 from stance.classify import classify_document
 from stance.errors import StanceError
+from stance.head import HeadLayout
 from stance.schema import Document, Process
-from stance.transformer import HeadLayout
 from training import pipeline
 from training.augment import make_pool
 from training.backbone import load_tokenizer, make_encoder, make_model, own_inputs

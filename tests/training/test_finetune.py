@@ -15,7 +15,7 @@ from transformers import BertModel, DebertaV2Config, DebertaV2Model, EvalPredict
 
 from stance.actors import Lexicon
 from stance.errors import ParityError, StanceError
-from stance.transformer import HeadLayout, link_mentions, pool_mentions
+from stance.head import HeadLayout, attend, mention_importance, pool_mentions
 from training.augment import NamePool
 from training.backbone import load_tokenizer, load_trained, make_encoder, make_model
 from training.batches import IGNORE, Collator, RecordEncoder
@@ -63,10 +63,11 @@ def test_serving_and_training_judge_alike(
         arrays = encode(one.record)
         count, actors = arrays["mentions"].shape[1], len(arrays["labels"])
         tokens = linked["tokens"][row, :count].detach().numpy()
-        mentions, by_mention = link_mentions(tokens, arrays["mentions"], layout)
-        stances, shares = pool_mentions(mentions, arrays["owners"], actors)
+        owners = arrays["owners"]
+        mentions, by_mention = attend(arrays["mentions"] @ tokens, tokens, layout)
+        stances, counts = pool_mentions(mentions, owners, actors), mention_importance(mentions)
         attention = np.zeros((actors, count), dtype=np.float32)
-        np.add.at(attention, arrays["owners"], shares[:, None] * by_mention)
+        np.add.at(attention, owners, (counts / np.bincount(owners, counts)[owners])[:, None] * by_mention)
         assert np.allclose(stances, linked["stances"][row, :actors].detach().numpy(), atol=1e-4)
         assert np.allclose(attention, linked["attention"][row, :actors, :count].detach().numpy(), atol=1e-4)
 
