@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,11 +14,10 @@ from serving.cells import rows_of
 from serving.folders import Folder, list_files
 from serving.records import FIELDS, Cells, Fault, Line, Record
 from stance.errors import BatchError, needs
+from stance.tables import find_delimiter
 
 #: Most bytes of a line of JSONL or of a cell of CSV: the longest text, each character escaped, and more.
 MAX_LINE = 4 << 20
-#: A name in quotes, in which a mark parts nothing; one with a line break is left open in the header's first line.
-_QUOTED = re.compile(r'(?:^|(?<=[,;\t]))"(?:[^"]|"")*+(?:"|$)')
 
 
 class Source(Protocol):
@@ -152,8 +150,7 @@ class Csv:
 
     def _delimiter(self) -> str:
         with self.path.open(encoding="utf-8-sig", errors="surrogateescape") as stream:
-            header = _QUOTED.sub("", stream.readline(MAX_LINE))
-        return max(",;\t", key=header.count)
+            return find_delimiter(stream.readline(MAX_LINE))
 
     def count(self) -> int:
         """See :class:`Source`."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stance.schema import LABELS
+from stance.tables import find_delimiter
 from training.judged import Suggestion
 from training.labelled import LabelledText, Reading
 
@@ -109,7 +110,7 @@ def _load_rows(reading: Reading) -> list[tuple[int, dict[str, str]]]:
         reading.faults.append(f"{reading.path}: no text in UTF-8 ({error.reason}); save it as 'CSV UTF-8'")
         return []
     csv.field_size_limit(4 << 20)
-    delimiter = max(",;\t", key=content.partition("\n")[0].count)
+    delimiter = find_delimiter(content.partition("\n")[0])
     table = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
     try:
         header, *rows = list(table) or [[]]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stance.errors import CorpusError
+from stance.tables import find_delimiter
 from training.judged import Judged, read_parquet
 
 _MAX_CELL = 4 << 20
@@ -102,7 +103,7 @@ def _line_texts(path: Path, column: str) -> Iterator[Any]:
 def _csv_texts(path: Path, column: str) -> Iterator[Any]:
     csv.field_size_limit(_MAX_CELL)
     with path.open(encoding="utf-8-sig", errors="surrogateescape") as stream:
-        delimiter = max(",;\t", key=stream.readline().count)
+        delimiter = find_delimiter(stream.readline(_MAX_CELL))
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
         rows = csv.DictReader(stream, delimiter=delimiter)
         if column not in (rows.fieldnames or ()):

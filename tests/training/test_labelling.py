@@ -237,6 +237,14 @@ def test_a_table_that_was_filled_in_comes_back(imported: Callable[..., list[dict
     assert record == imported(export())[0]
 
 
+def test_marks_in_a_quoted_name_part_no_columns_of_a_table(imported: Callable[..., list[dict[str, Any]]]) -> None:
+    note = ", ".join(["note"] * 20)
+    first, *rows = csv.reader(io.StringIO(filled(LABELS).removeprefix("\ufeff"), newline=""), delimiter=";")
+    stream = io.StringIO(newline="")
+    csv.writer(stream, delimiter=";", quoting=csv.QUOTE_ALL).writerows([[note, *first], *(["", *row] for row in rows)])
+    assert imported(stream.getvalue(), "back.csv") == imported(filled(LABELS), "back.csv")
+
+
 def test_a_row_may_be_left_open_or_dropped(imported: Callable[..., list[dict[str, Any]]]) -> None:
     (record,) = imported(filled({"Turkey": "?", "Delta Council": "Boycott", "mediator": "-"}), "back.csv")
     turkey, council = record["actors"]

@@ -144,6 +144,15 @@ def test_all_kinds_of_files_that_a_batch_reads_and_writes(
     assert names(results, folder) == expected
 
 
+def test_marks_in_a_quoted_name_part_no_columns_of_the_texts(
+    batch: Callable[..., tuple[Path, Path]], tmp_path: Path
+) -> None:
+    results, _ = batch([row(0, TEXTS[0], TORN)])
+    texts = tmp_path / "articles.csv"
+    texts.write_text(f'"id, of the paper, and of the day, and more";text\n7;"{TEXTS[0]}"\n', encoding="utf-8")
+    assert names(results, texts) == ["d0"]
+
+
 def test_what_is_written_depends_on_the_ending(batch: Callable[..., tuple[Path, Path]], tmp_path: Path) -> None:
     results, texts = batch([row(0, TEXTS[0], TORN)])
     chosen, files = save_suggestions(tmp_path / "tasks.json", results, texts, count=5)
