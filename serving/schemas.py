@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -91,7 +91,7 @@ class ClassifyRequest(_Input):
             DocumentError: if the process is a key that the bundle does not know.
         """
         if isinstance(self.process, NamedProcess):
-            process = Process("", self.process.name, tuple(self.process.aliases))
+            process = Process(self.process.name, tuple(self.process.aliases))
         else:
             process = bundle.process(self.process or DEFAULT_PROCESS)
         actors = None if self.actors is None else tuple(map(_to_actor, self.actors))
@@ -211,25 +211,21 @@ def to_response(bundle: Bundle, result: Classification) -> ClassifyResponse:
         process=ProcessOut(key=document.process.key, name=document.process.name),
         model=ModelOut(name=bundle.name, version=bundle.version),
         actors=[_actor_out(document.text, one) for one in result.actors],
-        warnings=[WarningOut(code=one.code, message=one.message) for one in result.notices],
+        warnings=[WarningOut(code=one.code, message=one.message) for one in result.warnings],
     )
 
 
 def _actor_out(text: str, one: ActorStance) -> ActorOut:
-    return ActorOut.model_validate(
-        {
-            "actor": one.actor.name,
-            "id": one.actor.id,
-            "stance": one.stance,
-            "probabilities": {label: round(value, 4) for label, value in one.probabilities.items()},
-            "plausible": list(one.plausible),
-            "mentions": [_place(text, span) for span in one.mentions],
-            "evidence": [
-                {**_place(text, evidence.span), "score": round(evidence.score, 4)} for evidence in one.evidence
-            ],
-        }
+    return ActorOut(
+        actor=one.actor.name,
+        id=one.actor.id,
+        stance=one.stance,
+        probabilities={label: round(value, 4) for label, value in one.probabilities.items()},
+        plausible=list(one.plausible),
+        mentions=[MentionOut(**_place(text, span)) for span in one.mentions],
+        evidence=[EvidenceOut(**_place(text, each.span), score=round(each.score, 4)) for each in one.evidence],
     )
 
 
-def _place(text: str, span: Span) -> dict[str, object]:
+def _place(text: str, span: Span) -> dict[str, Any]:
     return {"start": span.start, "end": span.end, "text": text[span.start : span.end]}

@@ -266,7 +266,7 @@ def parse_actors(entries: Sequence[Mapping[str, Any]]) -> list[Actor]:
 
 def parse_processes(entries: Sequence[Mapping[str, Any]]) -> list[Process]:
     """The entries of ``processes.json`` as processes."""
-    return [Process(one["key"], one["name"], tuple(one["aliases"])) for one in entries]
+    return [Process(one["name"], tuple(one["aliases"]), one["key"]) for one in entries]
 
 
 def save_calibration(path: Path, calibration: Calibration) -> None:

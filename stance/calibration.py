@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stance.head import FloatArray, softmax
-from stance.schema import LABELS
+from stance.schema import LABELS, Label
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Calibration:
         """Calibrated probabilities, shape of ``logits``."""
         return softmax(logits / np.float32(self.temperature))
 
-    def plausible(self, probabilities: FloatArray) -> tuple[str, ...]:
+    def plausible(self, probabilities: FloatArray) -> tuple[Label, ...]:
         """The labels kept for one actor, most probable first; the most probable one always is.
 
         Args:

@@ -22,6 +22,7 @@ from stance.schema import (
     Classification,
     Document,
     Evidence,
+    Label,
     Mentioned,
     Process,
     Span,
@@ -119,9 +120,20 @@ def _check_types(document: Document) -> None:
         raise DocumentError(
             f"process is {document.process!r}; give a Process, such as bundle.process('sochi')", field="process"
         )
+    _check_aliases(document.process, "process")
     for actor in document.actors or ():
         if not isinstance(actor, Actor) or not isinstance(actor.name, str) or not actor.name.strip():
             raise DocumentError(f"actors: {actor!r} is no actor with a name; give Actor('HNC')", field="actors")
+        _check_aliases(actor, "actors")
+
+
+def _check_aliases(named: Actor | Process, field: str) -> None:
+    if isinstance(named.aliases, str):  # its letters would be taken for names
+        raise DocumentError(
+            f"{field}: the aliases of {named.name!r} are one text, {named.aliases!r}; give a tuple of names, such as "
+            f"({named.aliases!r},)",
+            field=field,
+        )
 
 
 def _decide(
@@ -137,7 +149,7 @@ def _decide(
     return ActorStance(one.actor, stance, _by_label(probabilities), plausible, one.mentions, evidence)
 
 
-def _by_label(probabilities: FloatArray) -> dict[str, float]:
+def _by_label(probabilities: FloatArray) -> dict[Label, float]:
     return {label: float(probability) for label, probability in zip(LABELS, probabilities, strict=True)}
 
 

@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 #: The stances; a label's place here is its id everywhere.
 Label = Literal["support", "boycott", "conditional", "none"]
-LABELS: tuple[str, ...] = get_args(Label)
+LABELS: tuple[Label, ...] = get_args(Label)
 LABEL2ID: Mapping[str, int] = {label: index for index, label in enumerate(LABELS)}
 NONE_ID = LABEL2ID["none"]
 
@@ -24,11 +24,17 @@ MAX_ACTORS = 50
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A negotiating track or event toward which stances are judged."""
+    """A negotiating track or event toward which stances are judged, such as ``Process("Oslo talks")``.
 
-    key: str
+    Attributes:
+        name: as a text would put it.
+        aliases: other names that a text may use.
+        key: of a process that the bundle knows (:meth:`stance.Bundle.process`); empty for one of the caller's own.
+    """
+
     name: str
     aliases: tuple[str, ...] = ()
+    key: str = ""
 
     def name_in(self, text: str) -> str:
         """The longest of its names that the text uses, else the canonical one: what the model is asked about."""
@@ -119,16 +125,16 @@ class ActorStance:
     """
 
     actor: Actor
-    stance: str
-    probabilities: Mapping[str, float]
-    plausible: tuple[str, ...]
+    stance: Label
+    probabilities: Mapping[Label, float]
+    plausible: tuple[Label, ...]
     mentions: tuple[Span, ...]
     evidence: tuple[Evidence, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something the reader of a result ought to know; ``code`` is for machines."""
+    """A warning of a result, for its reader; ``code`` is for machines. Python's own ``Warning`` is another thing."""
 
     code: str
     message: str
@@ -144,5 +150,5 @@ class Classification:
 
     document: Document
     actors: tuple[ActorStance, ...]
-    notices: tuple[Notice, ...] = ()
+    warnings: tuple[Notice, ...] = ()
     tokens: int = 0

@@ -57,7 +57,8 @@ def test_importing_the_library_loads_no_model_library_before_it_is_needed() -> N
         assert set(stance.__all__) <= set(dir(stance))
         print(sorted({'numpy', 'onnxruntime'} & set(sys.modules)))
         from stance import *
-        assert all(callable(globals()[name]) for name in stance.__all__)
+        assert all(globals()[name] is getattr(stance, name) for name in stance.__all__)
+        assert Deadline.check and issubclass(BundleNotFound, BundleError) and LABELS[-1] == "none"
         print(load_bundle.__module__, classify_document.__module__, issubclass(DocumentError, StanceError))
         print(hasattr(stance, 'no_such_name'))
     """
@@ -65,6 +66,12 @@ def test_importing_the_library_loads_no_model_library_before_it_is_needed() -> N
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.splitlines() == ["[]", "stance.bundle stance.classify True", "False"]
+
+
+@pytest.mark.parametrize("name", ["Document", "Process", "Actor", "Classification", "ActorStance", "Evidence"])
+def test_the_library_offers_the_types_of_what_it_takes_and_gives(name: str) -> None:
+    types = " ".join(getattr(stance, name).__annotations__.values())
+    assert set(re.findall(r"\b[A-Z]\w+", types)) - {"Mapping", "None"} <= set(stance.__all__)
 
 
 def test_what_judges_in_numpy_loads_no_onnx_runtime() -> None:

@@ -103,8 +103,8 @@ class RecordEncoder:
     def _written_process(self, record: Record, rng: random.Random) -> Process:
         known = self._names.resolve(record.process)
         if known.key and rng.random() < self._config.process_rate:
-            return Process(known.key, known.name)
-        return Process(known.key, record.process)
+            return Process(known.name, key=known.key)
+        return Process(record.process, key=known.key)
 
 
 def _tags(offsets: np.ndarray, passage: Passage) -> np.ndarray:

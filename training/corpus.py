@@ -341,7 +341,7 @@ class ProcessNames:
 
     def resolve(self, name: str) -> Process:
         """The known process of that name, or a free one."""
-        return self._by_name.get(fold_name(name)) or Process("", name)
+        return self._by_name.get(fold_name(name)) or Process(name)
 
 
 def fold_name(name: str) -> str:

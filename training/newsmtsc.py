@@ -57,7 +57,7 @@ NOTE = (
     "likely, but not told."
 )
 #: A sentence is judged toward nothing but its own targets.
-_NO_PROCESS = Process("", "")
+_NO_PROCESS = Process("")
 
 
 def benchmark_config(**changes: Any) -> TrainingConfig:

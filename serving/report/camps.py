@@ -62,7 +62,7 @@ def _matrices(statements: Sequence[Statement], actors: Sequence[str]) -> dict[st
     columns = {actor: index for index, actor in enumerate(actors)}
     taken = [one for one in statements if one.stance != "none" and one.actor in columns]
     lines = {index: line for line, index in enumerate(dict.fromkeys(one.article.index for one in taken))}
-    matrices = {label: np.zeros((len(lines), len(actors))) for label in _TAKEN}
+    matrices: dict[str, NDArray[np.float64]] = {label: np.zeros((len(lines), len(actors))) for label in _TAKEN}
     for one in taken:
         matrices[one.stance][lines[one.article.index], columns[one.actor]] = 1
     return matrices

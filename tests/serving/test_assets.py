@@ -58,6 +58,6 @@ def test_the_example_is_the_seed_article() -> None:
 
 
 def test_the_processes_are_those_of_the_bundle() -> None:
-    known = {"oslo": Process("oslo", "Oslo talks", ("Norway talks",))}
+    known = {"oslo": Process("Oslo talks", ("Norway talks",), key="oslo")}
     assets = load_assets(replace(load_bundle(RELEASED), processes=known))
     assert assets["/page/processes.json"].body == b'[{"key": "oslo", "name": "Oslo talks"}]'

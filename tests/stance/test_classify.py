@@ -49,7 +49,7 @@ def test_every_actor_asked_for_is_answered(bundle: Bundle) -> None:
     assert result.actors[0].actor.id == "higher-negotiations-committee"
     assert result.actors[2].stance == "none"
     assert result.actors[2].probabilities["none"] == 1
-    assert [(notice.code, "Delta Council" in notice.message) for notice in result.notices] == [
+    assert [(notice.code, "Delta Council" in notice.message) for notice in result.warnings] == [
         ("actor_not_found", True)
     ]
 
@@ -72,37 +72,37 @@ def test_lines_broken_to_a_width_change_no_answer(bundle: Bundle) -> None:
 def test_a_text_without_actors_says_so(bundle: Bundle) -> None:
     none_asked = classify_document(bundle, Document("Turkey came to Sochi.", bundle.process("sochi"), ()))
     assert not none_asked.actors
-    assert [notice.code for notice in none_asked.notices] == ["no_actor_asked"]
+    assert [notice.code for notice in none_asked.warnings] == ["no_actor_asked"]
     result = classify_document(bundle, Document("x Geneva", bundle.process("geneva")))
-    assert [notice.code for notice in result.notices] == (["no_actor_found"] if not result.actors else [])
+    assert [notice.code for notice in result.warnings] == (["no_actor_found"] if not result.actors else [])
 
 
 @pytest.mark.parametrize(
     ("process", "text", "is_told"),
     [
         (
-            Process("", "Sochi process", ("Syrian Congress of National Dialogue",)),
+            Process("Sochi process", ("Syrian Congress of National Dialogue",)),
             "Syria held a national congress.",
             True,
         ),
-        (Process("", "Sochi process", ("Syrian Congress of National Dialogue",)), "Iran came to SOCHI.", False),
+        (Process("Sochi process", ("Syrian Congress of National Dialogue",)), "Iran came to SOCHI.", False),
         (
-            Process("", "Sochi process", ("Syrian Congress of National Dialogue",)),
+            Process("Sochi process", ("Syrian Congress of National Dialogue",)),
             "A SYRIAN CONGRESS OF NATIONAL DIALOGUE",
             False,
         ),
-        (Process("", "Addis Ababa talks"), "They left Ababa.", True),
-        (Process("", "Addis Ababa talks"), "They left for Addis Ababa.", False),
-        (Process("", "Riyadh talks", ("Riyadh 2",)), "Rice fell by 2 cents.", True),
-        (Process("", "Geneva talks"), "Turkey will come to Sochi.", True),
-        (Process("", "Geneva talks"), "Turkey will come to Geneva.", False),
-        (Process("", "the peace talks"), "Turkey will come.", False),
+        (Process("Addis Ababa talks"), "They left Ababa.", True),
+        (Process("Addis Ababa talks"), "They left for Addis Ababa.", False),
+        (Process("Riyadh talks", ("Riyadh 2",)), "Rice fell by 2 cents.", True),
+        (Process("Geneva talks"), "Turkey will come to Sochi.", True),
+        (Process("Geneva talks"), "Turkey will come to Geneva.", False),
+        (Process("the peace talks"), "Turkey will come.", False),
     ],
 )
 def test_a_text_that_never_names_the_process_is_told(
     bundle: Bundle, process: Process, text: str, is_told: bool
 ) -> None:
-    codes = [notice.code for notice in classify_document(bundle, Document(text, process, (Actor("Turkey"),))).notices]
+    codes = [notice.code for notice in classify_document(bundle, Document(text, process, (Actor("Turkey"),))).warnings]
     assert ("process_not_named" in codes) == is_told
 
 
@@ -160,6 +160,11 @@ def test_bounds(bundle: Bundle, text: str, actors: int | None, code: str) -> Non
         ({"process": "sochi"}, r"process is 'sochi'; give a Process, such as bundle\.process"),
         ({"actors": ("RSF",)}, "actors: 'RSF' is no actor with a name"),
         ({"actors": (Actor(" "),)}, "is no actor with a name"),
+        ({"actors": (Actor("HNC", "the opposition"),)}, r"actors: the aliases of 'HNC' are one text, 'the opposition'"),
+        (
+            {"process": Process("Oslo talks", "Norway")},
+            r"process: the aliases of 'Oslo talks' .* such as \('Norway',\)",
+        ),
     ],
 )
 def test_what_is_of_another_type_is_told(bundle: Bundle, change: dict[str, Any], told: str) -> None:
@@ -244,7 +249,7 @@ def test_actors_that_are_one_and_the_same_are_judged_once(bundle: Bundle) -> Non
 
 def test_a_process_of_many_long_names_costs_little() -> None:
     aliases = tuple(" ".join(f"Alpha{place}x{word}" for word in range(20)) for place in range(50))
-    document = Document("Turkey came. " * 3800, Process("", "Delta talks", aliases), ())
+    document = Document("Turkey came. " * 3800, Process("Delta talks", aliases), ())
     started = time.process_time()
     assert "process_not_named" in [notice.code for notice in make_notices(document, ())]
     assert document.process.name_in(document.text) == "Delta talks"

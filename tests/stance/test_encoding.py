@@ -12,7 +12,7 @@ from stance.encoding import Encoder, _readable
 from stance.errors import DocumentError
 from stance.schema import Process, Span
 
-SOCHI = Process("sochi", "Sochi process")
+SOCHI = Process("Sochi process", key="sochi")
 
 
 def sentencepiece() -> Tokenizer:
@@ -87,18 +87,18 @@ def test_lone_surrogates_are_read_and_offsets_stay(encoder: Encoder) -> None:
 
 def test_a_process_name_may_not_fill_the_window(encoder: Encoder) -> None:
     with pytest.raises(DocumentError, match="at most 22 are allowed") as caught:
-        encoder.encode("Turkey came.", Process("", "peace talks " * 30))
+        encoder.encode("Turkey came.", Process("peace talks " * 30))
     assert caught.value.field == "process.name"
     long = "the peace talks that went on and on " * 8
     with pytest.raises(DocumentError, match="'the peace talks that went on a'") as caught:
-        encoder.encode(f"They came to {long}.", Process("", "Delta talks", (long.strip(),)))
+        encoder.encode(f"They came to {long}.", Process("Delta talks", (long.strip(),)))
     assert caught.value.field == "process.aliases"
 
 
 def test_a_process_goes_by_the_name_that_the_text_uses(encoder: Encoder) -> None:
-    process = Process("sochi", "Sochi process", ("Sochi congress", "Congress of National Dialogue"))
+    process = Process("Sochi process", ("Sochi congress", "Congress of National Dialogue"), key="sochi")
     text = "Turkey will come to the Congress of National Dialogue."
-    named = encoder.encode(text, Process("", "Congress of National Dialogue"))
+    named = encoder.encode(text, Process("Congress of National Dialogue"))
     assert np.array_equal(encoder.encode(text, process).windows[0].input_ids, named.windows[0].input_ids)
     assert process.name_in("Turkey will come.") == "Sochi process"
 
@@ -113,7 +113,7 @@ def test_a_process_goes_by_the_name_that_the_text_uses(encoder: Encoder) -> None
     ],
 )
 def test_a_process_s_names_are_whole_words(text: str, used: str) -> None:
-    assert Process("", "Nairobi talks", ("IS", "Nairobi meeting")).name_in(text) == used
+    assert Process("Nairobi talks", ("IS", "Nairobi meeting")).name_in(text) == used
 
 
 def test_a_headline_in_capitals_is_read_in_small_letters(encoder: Encoder) -> None:

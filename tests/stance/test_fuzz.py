@@ -75,7 +75,7 @@ def bundle() -> Bundle:
 @given(
     text=TEXTS,
     actors=st.none() | st.lists(NAMES.map(Actor), max_size=4).map(tuple),
-    process=st.none() | NAMES.map(lambda name: Process("", name)),
+    process=st.none() | NAMES.map(lambda name: Process(name)),
 )
 def test_any_text_actors_and_process(
     bundle: Bundle, text: str, actors: tuple[Actor, ...] | None, process: Process | None

@@ -142,10 +142,10 @@ def test_the_corpus_is_sound_and_large_enough(whole_corpus: list[Located]) -> No
 
 
 def test_a_process_is_known_by_many_names() -> None:
-    names = ProcessNames([Process("sochi", "Sochi process", ("Syrian Congress of National Dialogue",))])
+    names = ProcessNames([Process("Sochi process", ("Syrian Congress of National Dialogue",), key="sochi")])
     assert names.resolve("the Syrian congress of national dialogue").key == "sochi"
     assert names.resolve("Sochi process").key == "sochi"
-    assert names.resolve("Doha talks") == Process("", "Doha talks")
+    assert names.resolve("Doha talks") == Process("Doha talks")
 
 
 def test_every_line_is_canonical_json() -> None:

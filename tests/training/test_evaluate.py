@@ -26,7 +26,7 @@ from training.metrics import Interval, bootstrap_by_label, bootstrap_macro_f1, f
 from training.pipeline import over_seeds
 from training.trainer import score_predictions
 
-SOCHI = Process("sochi", "Sochi congress")
+SOCHI = Process("Sochi congress", key="sochi")
 TEXT = "Turkey came. The Delta Council stayed away. It rained."
 
 
@@ -132,7 +132,7 @@ def test_lengths_rise_and_spellings_of_a_process_are_one() -> None:
     spelled = [
         replace(
             one,
-            process=Process("", ("the Delta talks", "Delta Talks")[n % 2]),
+            process=Process(("the Delta talks", "Delta Talks")[n % 2]),
             record=one.record.model_copy(update={"event": f"event {n % 5}"}),
         )
         for n, one in enumerate(cases)

@@ -19,7 +19,9 @@ from training.overview.page import render_page, save_page
 from training.overview.repetition import PlacedText, find_openings, find_pairs
 from training.overview.tables import Sheet, make_tables
 
-NAMES = ProcessNames([Process("sochi", "Sochi process", ("Sochi congress",)), Process("geneva", "Geneva talks")])
+NAMES = ProcessNames(
+    [Process("Sochi process", ("Sochi congress",), key="sochi"), Process("Geneva talks", key="geneva")]
+)
 TEXT = (
     "Officials said that Turkey will send a delegation of nine judges next spring. "
     "Speaking from Bergen, the Delta Council stayed away {}."
