@@ -14,15 +14,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from collections.abc import Sequence
+from typing import Self
 
 import httpx
 
 from serving.conversation import (
     PATIENT,
+    ActorLike,
     Attempts,
+    DocumentLike,
     Model,
+    ProcessLike,
     Retries,
     ServiceError,
     ServiceUnreachable,
@@ -31,19 +34,50 @@ from serving.conversation import (
     http_settings,
     settle,
 )
-from serving.schemas import BatchResponse, ClassifyResponse, ErrorResponse, NamedActor, NamedProcess, VersionOut
+from serving.schemas import (
+    ActorOut,
+    BatchResponse,
+    BundleOut,
+    ClassifyRequest,
+    ClassifyResponse,
+    ErrorOut,
+    ErrorResponse,
+    EvidenceOut,
+    MentionOut,
+    ModelOut,
+    NamedActor,
+    NamedProcess,
+    ProcessOut,
+    VersionOut,
+    WarningOut,
+)
+from stance.errors import SettingError, StanceError
 
 __all__ = [
+    "ActorLike",
+    "ActorOut",
     "AsyncClient",
+    "BundleOut",
+    "ClassifyRequest",
     "ClassifyResponse",
     "Client",
+    "DocumentLike",
+    "ErrorOut",
     "ErrorResponse",
+    "EvidenceOut",
+    "MentionOut",
+    "ModelOut",
     "NamedActor",
     "NamedProcess",
+    "ProcessLike",
+    "ProcessOut",
     "Retries",
     "ServiceError",
     "ServiceUnreachable",
+    "SettingError",
+    "StanceError",
     "VersionOut",
+    "WarningOut",
 ]
 
 
@@ -86,28 +120,37 @@ class Client:
         self,
         text: str,
         *,
-        actors: Sequence[str | NamedActor] | None = None,
-        process: str | NamedProcess | None = None,
+        actors: Sequence[ActorLike] | None = None,
+        process: ProcessLike | None = None,
         title: str | None = None,
         date: str | None = None,
         id: str | None = None,
     ) -> ClassifyResponse:
         """Where each actor of a text stands; without ``actors`` they are found, without ``process`` it is Sochi's.
 
+        Args:
+            actors: names, or names with aliases: :class:`NamedActor`, :class:`stance.Actor`, or a mapping.
+            process: a known one's key, or name and aliases: :class:`NamedProcess`, :class:`stance.Process` (one that
+                has a key goes by it), or a mapping.
+
         Raises:
             ServiceError: if the service refuses.
             ServiceUnreachable: if no answer came.
-            TypeError: if ``actors`` is one text and no list of names.
+            TypeError: if ``actors`` is no list, or something given cannot be sent.
         """
         body = build_request(text, actors, process, {"title": title, "date": date, "id": id})
         return self._send("POST", "/classify", ClassifyResponse, body)
 
-    def classify_batch(self, documents: Sequence[Mapping[str, Any]]) -> list[ClassifyResponse | ErrorResponse]:
-        """Up to 64 documents, each as for POST /classify; each has its own result or error, in order.
+    def classify_batch(self, documents: Sequence[DocumentLike]) -> list[ClassifyResponse | ErrorResponse]:
+        """Up to 64 documents, each a :class:`ClassifyRequest` or a mapping of its fields.
+
+        Returns:
+            For each its own result or error, in order.
 
         Raises:
             ServiceError: if the service refuses the whole.
             ServiceUnreachable: if no answer came.
+            TypeError: if something given cannot be sent.
         """
         return self._send("POST", "/classify/batch", BatchResponse, {"documents": [*documents]}).results
 
@@ -159,8 +202,8 @@ class AsyncClient:
         self,
         text: str,
         *,
-        actors: Sequence[str | NamedActor] | None = None,
-        process: str | NamedProcess | None = None,
+        actors: Sequence[ActorLike] | None = None,
+        process: ProcessLike | None = None,
         title: str | None = None,
         date: str | None = None,
         id: str | None = None,
@@ -169,7 +212,7 @@ class AsyncClient:
         body = build_request(text, actors, process, {"title": title, "date": date, "id": id})
         return await self._send("POST", "/classify", ClassifyResponse, body)
 
-    async def classify_batch(self, documents: Sequence[Mapping[str, Any]]) -> list[ClassifyResponse | ErrorResponse]:
+    async def classify_batch(self, documents: Sequence[DocumentLike]) -> list[ClassifyResponse | ErrorResponse]:
         """As :meth:`Client.classify_batch`."""
         batch = await self._send("POST", "/classify/batch", BatchResponse, {"documents": [*documents]})
         return batch.results

@@ -14,8 +14,9 @@ from typing import Any, TypeVar
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from serving.schemas import ErrorOut, ErrorResponse, NamedActor, NamedProcess
+from serving.schemas import ClassifyRequest, ErrorOut, ErrorResponse, NamedActor, NamedProcess
 from stance.errors import SettingError, StanceError
+from stance.schema import Actor, Process
 
 _AGAIN = (429, 502, 503)
 #: Asked again, the first two would double the work of a service that has the request, the others fail as before.
@@ -28,6 +29,10 @@ _FINAL = (
 )
 
 Model = TypeVar("Model", bound=BaseModel)
+#: What may be given for an actor, a process and a document; a mapping has the fields that POST /classify takes.
+ActorLike = str | NamedActor | Actor | Mapping[str, Any]
+ProcessLike = str | NamedProcess | Process | Mapping[str, Any]
+DocumentLike = ClassifyRequest | Mapping[str, Any]
 
 
 class ServiceUnreachable(StanceError):
@@ -92,32 +97,43 @@ def parse_retry_after(value: str | None) -> float | None:
 
 def build_request(
     text: str,
-    actors: Sequence[str | NamedActor] | None,
-    process: str | NamedProcess | None,
+    actors: Sequence[ActorLike] | None,
+    process: ProcessLike | None,
     more: Mapping[str, str | None],
 ) -> dict[str, Any]:
     """A document for /classify; what is not given is left out. The service checks it.
 
     Raises:
-        TypeError: if ``actors`` is one text, whose letters would be taken for names.
+        TypeError: if ``actors`` is one text or mapping, whose letters or keys would be taken for names.
     """
     body: dict[str, Any] = {"text": text, "process": process, **more}
-    if isinstance(actors, str):
-        raise TypeError(f"actors: a list of names is wanted, not one text; give [{actors!r}]")
+    if isinstance(actors, (str, Mapping)):
+        raise TypeError(f"actors: a list is wanted, not one actor; give [{actors!r}]")
     if actors is not None:
         body["actors"] = [*actors]
     return {key: value for key, value in body.items() if value is not None}
 
 
 def encode_body(body: object) -> bytes:
-    """JSON in ASCII, so that any text can be sent; pydantic's models in it as what they hold."""
+    """JSON in ASCII, so that any text can be sent; with what :data:`ActorLike` and its like name in it.
+
+    Raises:
+        TypeError: if something else is in it.
+    """
     return json.dumps(body, default=_plain).encode("ascii")
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, BaseModel):
-        return value.model_dump()
-    raise TypeError(f"{type(value).__name__} cannot be sent as JSON")
+    match value:
+        case BaseModel():
+            return value.model_dump()
+        case Mapping():
+            return {**value}
+        case Process(key=key) if key:
+            return key
+        case Actor(name=name, aliases=aliases) | Process(name=name, aliases=aliases):
+            return {"name": name, "aliases": aliases}
+    raise TypeError(f"{type(value).__name__} cannot be sent as JSON; give text, numbers, or what serving.client takes")
 
 
 def _error(response: httpx.Response) -> ServiceError:

@@ -13,12 +13,14 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import MappingProxyType
 
 import httpx
 import pytest
 
 from serving.client import (
     AsyncClient,
+    ClassifyRequest,
     ClassifyResponse,
     Client,
     ErrorResponse,
@@ -27,9 +29,11 @@ from serving.client import (
     Retries,
     ServiceError,
     ServiceUnreachable,
+    SettingError,
+    StanceError,
 )
 from serving.conversation import parse_retry_after
-from stance.errors import SettingError, StanceError
+from stance.schema import Actor, Process
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = "Turkey will come to Sochi. The Higher Negotiations Committee will not."
@@ -237,8 +241,30 @@ def test_any_text_and_any_form_of_an_actor_can_be_sent(page_url: str) -> None:
         with pytest.raises(ServiceError) as told:
             client.classify("Turkey \ud800 will come.")
         assert told.value.status == 400
-        with pytest.raises(TypeError, match="a list of names"):
-            client.classify(TEXT, actors="HNC")
+        for one in ("HNC", {"name": "HNC"}):
+            with pytest.raises(TypeError, match="a list is wanted, not one actor; give "):
+                client.classify(TEXT, actors=one)
+        with pytest.raises(TypeError, match="set cannot be sent"):
+            client.classify_batch([{"text": TEXT, "actors": {"HNC"}}])
+
+
+def test_the_values_of_the_library_are_taken_as_those_of_the_client_are(page_url: str) -> None:
+    own = MappingProxyType({"name": "Black Sea talks", "aliases": ("Sochi",)})
+    actors = ["HNC", Actor("Ankara", ("Turkey",), id="x"), MappingProxyType({"name": "Iran"})]
+    with Client(page_url) as client:
+        for process in (own, Process("Black Sea talks", ("Sochi",)), NamedProcess(name="Black Sea talks")):
+            answer = client.classify(TEXT, actors=actors, process=process)
+            assert (answer.process.name, answer.process.key) == ("Black Sea talks", "")
+            assert [(one.actor, bool(one.mentions)) for one in answer.actors][1:] == [("Ankara", True), ("Iran", False)]
+        assert client.classify(TEXT, process=Process("Geneva talks", key="geneva")).process.key == "geneva"
+        results = client.classify_batch([ClassifyRequest(text=TEXT, actors=["HNC"]), {"text": TEXT, "actors": actors}])
+    assert [len(one.actors) for one in results if isinstance(one, ClassifyResponse)] == [1, 3]
+
+
+def test_importing_the_client_loads_no_model_library() -> None:
+    code = "import serving.client, sys; print(sorted({'numpy', 'onnxruntime', 'bentoml'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 def test_both_forms_of_retry_after() -> None:
