@@ -11,6 +11,7 @@ import time
 from http import HTTPMethod
 from typing import TYPE_CHECKING
 
+from serving import metrics
 from serving.assets import describe_version, load_assets
 from serving.backlog import Backlog
 from serving.connections import answering, take_connections
@@ -19,7 +20,6 @@ from serving.exchange import DEADLINE, REQUEST_ID, drain, find_request_id, read_
 from serving.faults import TOO_LATE
 from serving.keys import CHALLENGE, OPEN, KeyRing, shown_key
 from serving.logs import Served, log_request
-from serving.metrics import Metrics, count_fault
 from serving.responses import Refusal, Response
 from serving.served import served_bundle
 from serving.settings import GRACE, Limits, worker_count
@@ -50,7 +50,6 @@ class Gate:
         self._app = app
         self._limits = limits or Limits.from_environment()
         self._keys = KeyRing.from_environment()
-        self._metrics = Metrics()
         self._backlog = Backlog(self._limits)
         self._shares = worker_count() > 1
         self._assets = {**load_assets(served_bundle()), **load_docs(has_keys=self._keys is not None)}
@@ -59,7 +58,7 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer or pass on one request."""
         if scope["type"] == "lifespan":
-            self._metrics.count_start()
+            metrics.count_start()
             backlog = self._backlog if self._shares else None
             take_connections(asyncio.get_running_loop(), self._limits.body_timeout, backlog)
         if scope["type"] != "http":
@@ -80,9 +79,9 @@ class Gate:
             await response.refuse(refusal.status, str(refusal), refusal.headers)
         finally:
             path, status, seconds = self._label(scope["path"]), response.status or 500, time.monotonic() - started
-            self._metrics.observe(path, status, seconds)
+            metrics.count_answer(path, status, seconds)
             if response.code and path == _ONE and scope["method"] == "POST":
-                count_fault(response.code)
+                metrics.count_fault(response.code)
             log_request(Served(known_method(scope["method"]), path, status, round(1000 * seconds, 1), key))
 
     def _label(self, path: str) -> str:
@@ -103,7 +102,7 @@ class Gate:
         elif path not in _GETS and path not in self._assets:
             await self._app(scope, receive, response)
         elif path == "/metrics":
-            await response.plain(self._metrics.render(), self._metrics.content_type)
+            await response.plain(*metrics.render())
         elif path == "/version":
             await response.plain(self._version, "application/json")
         else:
@@ -125,7 +124,7 @@ class Gate:
         """Take the body in, hand it on, and hold its place in the queue until the handler is truly done with it."""
         body = bytearray()
         try:
-            with self._metrics.track():
+            with metrics.track():
                 await self._read(scope, receive, body, response)
                 self._send_elsewhere(response)
                 with self._backlog.queue(len(body)) as number:
@@ -135,7 +134,7 @@ class Gate:
                         self._backlog.learn(number, cut=time.monotonic() > last)
         finally:
             self._backlog.release(len(body))
-            self._metrics.let_go(len(body))
+            metrics.let_go(len(body))
 
     def _send_elsewhere(self, response: Response) -> None:
         """Have a client whose body is in, and who finds this worker at work, come again by a new connection."""
@@ -206,7 +205,7 @@ class Gate:
                 raise Refusal(413, f"the body has more than {limit} bytes, which is the most that is allowed; {mend}")
             self._backlog.hold(len(chunk), len(body))
             body += chunk
-            self._metrics.take_in(len(chunk))
+            metrics.take_in(len(chunk))
             if not message.get("more_body", False):
                 return
 

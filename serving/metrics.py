@@ -67,47 +67,44 @@ def count_fault(code: str) -> None:
     _collectors().documents.labels(code).inc()
 
 
-class Metrics:
-    """Counts answers."""
+def count_start() -> None:
+    """This worker has started; from here on all metrics are there, those that stand at 0 too."""
+    _collectors().starts.inc()
 
-    def __init__(self) -> None:
-        from prometheus_client import CONTENT_TYPE_LATEST
 
-        self.content_type = CONTENT_TYPE_LATEST
-        self._all = _collectors()
+def count_answer(path: str, status: int, seconds: float) -> None:
+    """Count an answer. ``path`` is one of the known paths or "unknown"."""
+    collectors = _collectors()
+    collectors.requests.labels(path, str(status)).inc()
+    collectors.seconds.labels(path).observe(seconds)
 
-    def count_start(self) -> None:
-        """This worker has started."""
-        self._all.starts.inc()
 
-    def observe(self, path: str, status: int, seconds: float) -> None:
-        """Count an answer. ``path`` is one of the known paths or "unknown"."""
-        self._all.requests.labels(path, str(status)).inc()
-        self._all.seconds.labels(path).observe(seconds)
+def take_in(size: int) -> None:
+    """A part of a body has come."""
+    _collectors().pending.inc(size)
 
-    def take_in(self, size: int) -> None:
-        """A part of a body has come."""
-        self._all.pending.inc(size)
 
-    def let_go(self, size: int) -> None:
-        """A body was answered, or given up."""
-        self._all.pending.dec(size)
+def let_go(size: int) -> None:
+    """A body was answered, or given up."""
+    _collectors().pending.dec(size)
 
-    def track(self) -> Any:
-        """A context in which a request is in progress."""
-        return self._all.in_progress.track_inprogress()
 
-    def render(self) -> bytes:
-        """All metrics in the text format, over all workers where there are several."""
-        import prometheus_client
-        from prometheus_client.multiprocess import MultiProcessCollector
+def track() -> Any:
+    """A context in which a request is in progress."""
+    return _collectors().in_progress.track_inprogress()
 
-        if _FOLDER not in os.environ:
-            return prometheus_client.generate_latest()
+
+def render() -> tuple[bytes, str]:
+    """All metrics in the text format, over all workers where there are several, and the format's media type."""
+    import prometheus_client
+    from prometheus_client.multiprocess import MultiProcessCollector
+
+    registry = prometheus_client.REGISTRY
+    if _FOLDER in os.environ:
         _forget_the_dead(Path(os.environ[_FOLDER]))
         registry = prometheus_client.CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        return prometheus_client.generate_latest(registry)
+    return prometheus_client.generate_latest(registry), prometheus_client.CONTENT_TYPE_LATEST
 
 
 def _forget_the_dead(folder: Path) -> None:
