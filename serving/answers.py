@@ -1,8 +1,8 @@
-"""From the fields of a document to its answer, as /classify gives it; terminal and batches take this way."""
+"""From a request to its answer, as /classify gives it; service, terminal and batches take this way."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 from pydantic import ValidationError
 
@@ -10,21 +10,37 @@ from serving.faults import explain
 from serving.schemas import ClassifyRequest, ClassifyResponse, to_response
 from stance.bundle import Bundle
 from stance.classify import classify_document
+from stance.deadline import Deadline
 from stance.errors import DocumentError
+from stance.schema import Classification
 
 
-def answer(bundle: Bundle, fields: Mapping[str, object]) -> ClassifyResponse:
-    """Classify a document given by the fields of a /classify request.
+def answer(
+    bundle: Bundle,
+    asked: object,
+    *,
+    deadline: Deadline | None = None,
+    count: Callable[[Classification], None] = lambda result: None,
+) -> ClassifyResponse:
+    """Classify a document.
+
+    Args:
+        asked: a request, or the fields of one.
+        deadline: when the work stops.
+        count: is given what was read.
 
     Raises:
         DocumentError: if the fields do not hold to the contract, or the document cannot be classified.
+        DeadlineExceeded: if the deadline passed.
     """
     try:
-        request = ClassifyRequest.model_validate(fields)
+        request = ClassifyRequest.model_validate(asked)
     except ValidationError as error:
         fault = explain(error)
         raise DocumentError(fault.message, code=fault.code, field=fault.field) from error
-    return to_response(bundle, classify_document(bundle, request.to_document(bundle)))
+    result = classify_document(bundle, request.to_document(bundle), deadline=deadline)
+    count(result)
+    return to_response(bundle, result)
 
 
 def process_field(bundle: Bundle, process: str) -> object:

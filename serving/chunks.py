@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from serving.answers import answer, process_field
+from serving.faults import encodable, to_error
 from serving.records import Record, name_of
 from serving.rows import Row, dump_rows, error_row, to_rows
 from serving.schemas import DEFAULT_PROCESS, ErrorOut
@@ -80,22 +81,22 @@ def _rows_of(bundle: Bundle, record: Record, defaults: Defaults) -> list[Row]:
     fields: dict[str, Any] = {}
     try:
         fields = record.fields(defaults.columns)
-        doc_id = _encodable(str(fields.pop("id", doc_id)))
+        doc_id = encodable(str(fields.pop("id", doc_id)))
         given = {"process": process_field(bundle, defaults.process), "actors": list(defaults.actors) or None}
         return to_rows(record.index, doc_id, answer(bundle, {**given, **fields}))
     except ExtraMissing:
         raise
     except DocumentError as error:
-        fault = ErrorOut(code=error.code, message=_encodable(str(error)), field=error.field)
+        fault = to_error(error)
     except Exception as error:  # a fault of ours, or of a library's, in one document must not stop the others
-        fault = ErrorOut(code="internal_error", message=_encodable(f"{type(error).__name__}: {error}"))
+        fault = ErrorOut(code="internal_error", message=encodable(f"{type(error).__name__}: {error}"))
     return [error_row(record.index, doc_id, fault, _title_and_date(fields))]
 
 
 def _title_and_date(fields: Mapping[str, Any]) -> dict[str, str]:
     """Both as given, for a document with an error, which may lie in them: what is no string is left out."""
     found = {name: fields.get(name) for name in ("title", "date")}
-    return {name: _encodable(value) for name, value in found.items() if isinstance(value, str)}
+    return {name: encodable(value) for name, value in found.items() if isinstance(value, str)}
 
 
 def worker_died(record: Record) -> Done:
@@ -109,7 +110,3 @@ def join(some: Sequence[Done]) -> Done:
     """What comes of documents that stand together, as one."""
     count, failed = sum(one.count for one in some), sum(one.failed for one in some)
     return Done(some[0].first, count, failed, b"".join(one.rows for one in some))
-
-
-def _encodable(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")

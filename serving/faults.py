@@ -7,11 +7,24 @@ from typing import Any
 from pydantic import ValidationError
 
 from serving.schemas import ErrorOut
+from stance.errors import DeadlineExceeded, DocumentError
 
 #: The code of whatever does not hold to the contract and has none of its own.
 INVALID = "invalid_request"
 #: What is said of 504, whoever finds that it is too late.
 TOO_LATE = "not done within the deadline; send less text at once"
+
+
+def to_error(error: DocumentError | DeadlineExceeded) -> ErrorOut:
+    """Why a document was not classified."""
+    if isinstance(error, DocumentError):
+        return ErrorOut(code=error.code, message=encodable(str(error)), field=error.field)
+    return ErrorOut(code="deadline_exceeded", message=TOO_LATE)
+
+
+def encodable(text: str) -> str:
+    """The text with halves of surrogate pairs, as names of files may hold them, written as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def explain(error: ValidationError) -> ErrorOut:

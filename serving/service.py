@@ -17,7 +17,7 @@ from bentoml.exceptions import BentoMLException
 from pydantic import ValidationError
 
 from serving.exchange import DEADLINE, REQUEST_ID
-from serving.faults import TOO_LATE, explain
+from serving.faults import to_error
 from serving.gate import Gate
 from serving.keys import check_keys
 from serving.logs import set_up_logs
@@ -29,7 +29,6 @@ from serving.schemas import (
     ClassifyResponse,
     ErrorOut,
     ErrorResponse,
-    to_response,
 )
 from serving.served import served_bundle
 from serving.supervisor import is_worker, keep_idle_connections, keep_metrics_apart, look_after_workers
@@ -86,11 +85,11 @@ class StanceService:
     def classify(self, request: ClassifyRequest, /) -> ClassifyResponse:
         """Say where each actor of one document stands."""
         try:
-            return self._classify(request)
+            return self._answer(request)
         except DocumentError as error:
-            raise Refused(HTTPStatus.BAD_REQUEST, _error_out(error)) from error
+            raise Refused(HTTPStatus.BAD_REQUEST, to_error(error)) from error
         except DeadlineExceeded as error:
-            raise Refused(HTTPStatus.GATEWAY_TIMEOUT, _error_out(error)) from error
+            raise Refused(HTTPStatus.GATEWAY_TIMEOUT, to_error(error)) from error
 
     @bentoml.api(route="/classify/batch")
     def classify_batch(self, request: BatchRequest, /) -> BatchResponse:
@@ -99,31 +98,20 @@ class StanceService:
 
     def _one(self, document: object) -> ClassifyResponse | ErrorResponse:
         try:
-            return self._classify(ClassifyRequest.model_validate(document))
-        except ValidationError as error:
-            fault = explain(error)
+            return self._answer(document)
         except (DocumentError, DeadlineExceeded) as error:
-            fault = _error_out(error)
+            fault = to_error(error)
         except Exception:  # a fault of ours in one document must not cost the others
             log.exception("a document of a batch failed, request %s", REQUEST_ID.get())
             fault = ErrorOut(code="internal_error", message="a fault of the service's; its log has the trace")
         count_fault(fault.code)
         return ErrorResponse(error=fault)
 
-    def _classify(self, request: ClassifyRequest) -> ClassifyResponse:
+    def _answer(self, asked: object) -> ClassifyResponse:
         # Late: the process that starts the workers does without NumPy and ONNX Runtime.
-        from stance.classify import classify_document
+        from serving.answers import answer
 
-        document = request.to_document(self._bundle)
-        result = classify_document(self._bundle, document, deadline=DEADLINE.get())
-        count_classification(result)
-        return to_response(self._bundle, result)
-
-
-def _error_out(error: DocumentError | DeadlineExceeded) -> ErrorOut:
-    if isinstance(error, DocumentError):
-        return ErrorOut(code=error.code, message=str(error), field=error.field)
-    return ErrorOut(code="deadline_exceeded", message=TOO_LATE)
+        return answer(self._bundle, asked, deadline=DEADLINE.get(), count=count_classification)
 
 
 StanceService.add_asgi_middleware(Gate)  # type: ignore[attr-defined]
