@@ -88,8 +88,7 @@ def run_batch(job: Job, progress: Progress = lambda done, failed, total: None) -
             )
         failures = parts.failures(MAX_TOLD)
         parts.finish()
-    # A plan that an earlier version put down does not tell what was left out.
-    return Summary(total, parts.failed, earlier, plan.get("left_out", 0), failures)
+    return Summary(total, parts.failed, earlier, plan["left_out"], failures)
 
 
 def _check_out(job: Job) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from serving.answers import answer, process_field
 from serving.faults import encodable, to_error
-from serving.records import Record, name_of
+from serving.records import Record
 from serving.rows import Row, dump_rows, error_row, to_rows
 from serving.schemas import DEFAULT_PROCESS, ErrorOut
 from stance.bundle import Bundle
@@ -77,7 +77,7 @@ def classify_chunk(bundle: Bundle, chunk: Chunk, defaults: Defaults) -> Done:
 
 
 def _rows_of(bundle: Bundle, record: Record, defaults: Defaults) -> list[Row]:
-    doc_id = name_of(record)
+    doc_id = record.name
     fields: dict[str, Any] = {}
     try:
         fields = record.fields(defaults.columns)
@@ -102,7 +102,7 @@ def _title_and_date(fields: Mapping[str, Any]) -> dict[str, str]:
 def worker_died(record: Record) -> Done:
     """What comes of a document whose worker died of it."""
     message = "the process that read this document died; has it run out of memory?"
-    row = error_row(record.index, name_of(record), ErrorOut(code="worker_died", message=message))
+    row = error_row(record.index, record.name, ErrorOut(code="worker_died", message=message))
     return Done(record.index, 1, 1, dump_rows([row]))
 
 

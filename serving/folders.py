@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from serving.records import Fault, File, Record
+from serving.records import Fault, File, Record, skip_done
 from serving.texts import MAX_FILE, SUFFIXES
 from stance.errors import BatchError
 
@@ -76,11 +76,8 @@ class Folder:
 
     def records(self, done: Mapping[int, int]) -> Iterator[Record]:
         """The files in order, but for the ranges (first -> count) that are done."""
-        until = 0
-        for index, (name, state) in enumerate(self._listed()):
-            until = max(until, index + done.get(index, 0))
-            if index >= until:
-                yield self._record(index, name, state)
+        for index, (name, state) in skip_done(self._listed(), done):
+            yield self._record(index, name, state)
 
     def _listed(self) -> Iterator[tuple[str, tuple[int, int]]]:
         with closing(self._open()) as database:

@@ -6,10 +6,10 @@ found to be a bad one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from pydantic_core import from_json
 
@@ -20,6 +20,7 @@ from stance.errors import DocumentError
 
 #: The fields that a batch takes from its input; all others are left alone.
 FIELDS: tuple[str, ...] = tuple(ClassifyRequest.model_fields)
+Item = TypeVar("Item")
 
 
 class Record(Protocol):
@@ -32,6 +33,10 @@ class Record(Protocol):
     @property
     def size(self) -> int:
         """Its bytes, roughly."""
+
+    @property
+    def name(self) -> str:
+        """What it goes by where it tells no ``id``: its file's path, or else its place."""
 
     def fields(self, names: Mapping[str, str]) -> dict[str, Any]:
         """The fields of its request and its ``id``; ``names`` gives columns that go by another name.
@@ -52,6 +57,11 @@ class Line:
     def size(self) -> int:
         """Its bytes."""
         return len(self.data)
+
+    @property
+    def name(self) -> str:
+        """Its place."""
+        return str(self.index)
 
     def fields(self, names: Mapping[str, str]) -> dict[str, Any]:
         """See :class:`Record`."""
@@ -75,6 +85,11 @@ class Cells:
     def size(self) -> int:
         """Its bytes, roughly."""
         return sum(len(cell) for cell in self.cells.values() if isinstance(cell, (str, bytes)))
+
+    @property
+    def name(self) -> str:
+        """Its place."""
+        return str(self.index)
 
     def fields(self, names: Mapping[str, str]) -> dict[str, Any]:
         """See :class:`Record`; an empty cell is none, several actors in one cell have semicolons between."""
@@ -123,10 +138,13 @@ class Fault:
         raise DocumentError(self.message, code=self.code)
 
 
-def name_of(record: Record) -> str:
-    """What a document that cannot be read goes by: its file's path, or else its place."""
-    name = record.name if isinstance(record, (File, Fault)) else ""
-    return name or str(record.index)
+def skip_done(items: Iterable[Item], done: Mapping[int, int]) -> Iterator[tuple[int, Item]]:
+    """Items with their places, but for the ranges (first -> count) that are done."""
+    until = 0
+    for index, item in enumerate(items):
+        until = max(until, index + done.get(index, 0))
+        if index >= until:
+            yield index, item
 
 
 def _pick(value: Mapping[Any, Any], names: Mapping[str, str]) -> dict[str, Any]:

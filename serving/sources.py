@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice, repeat
@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from serving.cells import rows_of
 from serving.folders import Folder, list_files
-from serving.records import FIELDS, Cells, Fault, Line, Record
+from serving.records import FIELDS, Cells, Fault, Line, Record, skip_done
 from stance.errors import BatchError, needs
 from stance.tables import find_delimiter
 
@@ -65,18 +65,9 @@ def open_source(path: Path, names: Mapping[str, str], listing: Path) -> Source:
     return Csv(path) if kind == ".csv" else JsonLines(path)
 
 
-def _left(items: Iterable[Any], done: Mapping[int, int]) -> Iterator[tuple[int, Any]]:
-    """Items with their indices, but for the ranges that are done."""
-    until = 0
-    for index, item in enumerate(items):
-        until = max(until, index + done.get(index, 0))
-        if index >= until:
-            yield index, item
-
-
 def _record(index: int, row: Mapping[Any, Any] | str) -> Record:
     """A row of a table, or what is wrong with it, as a record."""
-    return Fault(index, "", "invalid_request", row) if isinstance(row, str) else Cells(index, row)
+    return Fault(index, str(index), "invalid_request", row) if isinstance(row, str) else Cells(index, row)
 
 
 def _file_fingerprint(path: Path) -> str:
@@ -92,9 +83,10 @@ class JsonLines:
 
     def records(self, done: Mapping[int, int]) -> Iterator[Record]:
         """See :class:`Source`."""
-        for index, data in _left(self._lines(), done):
+        for index, data in skip_done(self._lines(), done):
             if len(data) > MAX_LINE:
-                yield Fault(index, "", "document_too_large", f"the line has more than {MAX_LINE:,} bytes")
+                told = f"the line has more than {MAX_LINE:,} bytes"
+                yield Fault(index, str(index), "document_too_large", told)
             else:
                 yield Line(index, data)
 
@@ -132,7 +124,7 @@ class Csv:
 
     def records(self, done: Mapping[int, int]) -> Iterator[Record]:
         """See :class:`Source`."""
-        for index, row in _left(self._rows(), done):
+        for index, row in skip_done(self._rows(), done):
             yield _record(index, row)
 
     def _rows(self) -> Iterator[dict[Any, Any] | str]:
@@ -179,7 +171,7 @@ class Parquet:
 
     def records(self, done: Mapping[int, int]) -> Iterator[Record]:
         """See :class:`Source`."""
-        for index, row in _left(self._rows(), done):
+        for index, row in skip_done(self._rows(), done):
             yield _record(index, row)
 
     def _rows(self) -> Iterator[dict[str, Any] | str]:

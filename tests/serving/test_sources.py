@@ -79,6 +79,7 @@ def test_rows_that_are_no_csv_are_faults(tmp_path: Path) -> None:
     assert found[:3] == [{"text": "a", "id": "1"}, "invalid_request", {"text": "c", "id": "4"}]
     assert found[3] == "invalid_request"
     assert found[-1] == {"text": "d", "id": "5"}
+    assert [one.name for one in source_of(path).records({})] == list(map(str, range(len(found))))
 
 
 def test_parquet(tmp_path: Path) -> None:
