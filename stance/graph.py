@@ -1,6 +1,7 @@
 """A look into a serialised ONNX graph, before ONNX Runtime does: does it ask for a file outside itself?
 
-ONNX Runtime resolves external data against the working folder, past the digests of the bundle. The package ``onnx``
+ONNX Runtime looks for external data from the model's folder on. The pinned version refuses what leads out of it, the
+oldest one that is allowed follows ``../`` and absolute paths, past the digests of the bundle. The package ``onnx``
 would tell too, but serving does without it, so the few messages that lead to a tensor are walked here.
 """
 

@@ -109,7 +109,7 @@ class Mentioned:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A sentence that shows the stance, with the share of the model's attention that fell on it (0..1)."""
+    """A sentence that shows the stance; ``score`` is its share of the evidence, 0 to 1."""
 
     span: Span
     score: float
