@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.stats import linregress
 
 
 def fit_line(x: ArrayLike, y: ArrayLike) -> tuple[float, float]:
@@ -11,10 +12,7 @@ def fit_line(x: ArrayLike, y: ArrayLike) -> tuple[float, float]:
 
     Not numbers for fewer than three points, or if all lie at one x.
     """
-    places, values = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
-    if len(places) < 3 or not np.ptp(places):
+    if np.size(x) < 3 or not np.ptp(x):
         return float("nan"), float("nan")
-    away = places - places.mean()
-    slope = float(away @ values / (away @ away))
-    rest = values - values.mean() - slope * away
-    return slope, float(np.sqrt(rest @ rest / (len(places) - 2) / (away @ away)))
+    line = linregress(x, y)
+    return float(line.slope), float(line.stderr)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from typing import Any
 
 from articles import Article
 
+from serving.settings import cores
 from stance.schema import LABELS
 from stance.text import find_sentences
 
@@ -22,7 +22,7 @@ def make_pipeline() -> Any:
 
     from training.weights import backbone_path
 
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    torch.set_num_threads(cores())
     path = backbone_path("minilm")
     set_seed(13)
     model = AutoModelForSequenceClassification.from_pretrained(path, num_labels=len(LABELS), dtype=torch.float32)

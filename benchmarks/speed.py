@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import statistics
 import time
 from collections.abc import Sequence
@@ -33,6 +32,7 @@ from server import DEFAULT_BUNDLE, Layout, Server, serve
 from stages import profile_stages, time_actors, time_each, time_engine, time_lengths, to_documents
 
 from serving.schemas import MAX_DOCUMENTS
+from serving.settings import cores
 from stance.bundle import Bundle, load_bundle
 from stance.classify import classify_document
 
@@ -194,8 +194,7 @@ def main(
     """
     some, bounds, started = load_articles(articles), Bounds(), time.perf_counter()
     words = statistics.mean(len(one.text.split()) for one in some)
-    cores = len(os.sched_getaffinity(0))
-    loaded = load_bundle(bundle, threads=cores)
+    loaded = load_bundle(bundle, threads=cores())
     rows = in_process(loaded, some, min(sample, articles))
     check_stages(loaded, some, bounds)
     layout = Layout.default()
@@ -203,7 +202,7 @@ def main(
         rows += over_http(server, some)
         with serve(bundle, **layout.settings, STANCE_DEADLINE=str(BATCH_DEADLINE)) as patient:
             rows.append(over_batch(patient, layout, some))
-        about = f"{articles} articles of {words:.0f} words, {loaded.name} {loaded.version}, {cores} cores"
+        about = f"{articles} articles of {words:.0f} words, {loaded.name} {loaded.version}, {cores()} cores"
         print_rows(rows, f"{about}; HTTP and batches: {layout}")
         check_rows(rows, bounds)
         bounds.at_most("ready after", server.start, 3, " s")

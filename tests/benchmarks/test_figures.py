@@ -56,6 +56,7 @@ def test_growth_is_told_by_documents_done(load: Load) -> None:
     assert growth == pytest.approx(4, abs=0.1)
     assert growth > 10 * error
     assert str(memory.fit_growth(samples[:5], 100_000)[0]) == "nan"
+    assert str(memory.fit_growth([(50_000, 300.0), (50_000, 301.0), (50_000, 302.0)], 100_000)[0]) == "nan"
 
 
 def test_arrivals_come_at_their_rate(load: Load) -> None:
