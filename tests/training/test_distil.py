@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from training import pipeline
 from training.augment import make_pool
 from training.backbone import load_tokenizer, make_encoder, make_model, own_inputs
 from training.batches import IGNORE, Collator, RecordEncoder
-from training.config import TrainingConfig, parse_config
+from training.config import TrainingConfig
 from training.corpus import Record, load_corpus
 from training.data import load_data
 from training.distil import Teacher, check_teacher, distil_loss, translate_ids
@@ -156,15 +156,6 @@ def test_a_teacher_of_other_data_is_told(taught: Path, caplog: pytest.LogCapture
     assert not caplog.records
     check_teacher(Run(taught), "another")
     assert "was trained on other data" in caplog.text
-
-
-def test_settings_of_an_earlier_version(config: TrainingConfig) -> None:
-    before = {key: value for key, value in asdict(config).items() if key not in ("teacher", "distil_weight")}
-    assert parse_config(before) == config
-    del before["hidden_dropout"]
-    assert parse_config(before) == replace(config, hidden_dropout=0.1)
-    with pytest.raises(StanceError, match="does not know: label_smoothing"):
-        parse_config({**before, "label_smoothing": 0.1})
 
 
 def test_the_loss_by_hand() -> None:

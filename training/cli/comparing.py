@@ -227,10 +227,10 @@ def newsmtsc(
     prepare()
     from training.newsmtsc import NEWSMTSC, benchmark_config, run_newsmtsc
 
-    config = benchmark_config(
-        backbone=backbone, epochs=epochs, learning_rate=learning_rate, batch_size=batch_size, seed=seed
-    )
     with told():
+        config = benchmark_config(
+            backbone=backbone, epochs=epochs, learning_rate=learning_rate, batch_size=batch_size, seed=seed
+        )
         result = run_newsmtsc(data, config, runs=runs / name, seeds=seeds, jobs=jobs)
     _print_newsmtsc(result, seeds)
     console.print(f"wrote {runs / name / NEWSMTSC}", soft_wrap=True)
