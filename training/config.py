@@ -56,7 +56,8 @@ class TrainingConfig:
         cue_weight: of the loss that teaches cue logits there.
         tag_weight: of the loss of the name tags.
         class_power: the loss of a stance is weighed by its label's share to minus this power.
-        r_drop: weight of how far two readings with different dropout are apart.
+        r_drop: weight of how far two readings with different dropout are apart; needs ``hidden_dropout``, as without it
+            they would differ in the head alone.
         curriculum: passes begin with the other processes and end with Sochi's.
         teacher: folder of a finished fine-tuning, of any size, whose reading is learnt besides the labels; "" for none.
         distil_weight: of the loss that pulls the reading onto the teacher's.
@@ -66,7 +67,8 @@ class TrainingConfig:
         max_records: train on a random part of this size; 0 takes all.
 
     Raises:
-        StanceError: with a line for each setting that is unknown, of another kind or out of range.
+        StanceError: with a line for each setting that is unknown, of another kind or out of range, or if two do not go
+            together.
     """
 
     backbone: str = "minilm"
@@ -98,6 +100,13 @@ class TrainingConfig:
     drop_rate: Share = 0.3
     seed: NonNegativeInt = 13
     max_records: NonNegativeInt = 0
+
+    def __post_init__(self) -> None:
+        if self.r_drop and not self.hidden_dropout:
+            raise StanceError(
+                f"settings: r_drop: two readings without hidden_dropout hardly differ; received {self.r_drop}; give "
+                "hidden_dropout too, such as 0.1, or leave r_drop at 0"
+            )
 
     @model_validator(mode="wrap")
     @classmethod
@@ -162,7 +171,7 @@ def parse_changes(text: str) -> Changes:
     """What ``swap_rate=0.7,link_weight=0`` changes.
 
     Raises:
-        StanceError: if a setting is unknown or named twice, or its value is of another kind or out of range.
+        StanceError: if a setting is unknown or named twice, or :class:`TrainingConfig` would refuse its value.
     """
     # The seed has an option of its own; of a ladder it is what is averaged over.
     known = [one.name for one in fields(TrainingConfig) if one.name != "seed"]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from stance.errors import StanceError
-from training.config import PRESETS, TrainingConfig, choose, parse_config
+from training.config import PRESETS, TrainingConfig, choose, parse_changes, parse_config
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -50,6 +50,16 @@ def test_every_fault_is_told_at_once() -> None:
     with pytest.raises(StanceError) as caught:
         TrainingConfig(swap_rate=7, average=2)
     assert [line.split(": ")[1] for line in str(caught.value).splitlines()] == ["average", "swap_rate"]
+
+
+def test_two_readings_that_hardly_differ_are_not_compared() -> None:
+    told = "r_drop: .* received 1.0; give hidden_dropout too, such as 0.1, or leave r_drop at 0"
+    with pytest.raises(StanceError, match=told):
+        replace(PRESETS["default"], r_drop=1.0)
+    with pytest.raises(StanceError, match=told):
+        parse_changes("r_drop=1")
+    changes = parse_changes("r_drop=1,hidden_dropout=0.1")
+    assert choose("default", changes=changes) == replace(PRESETS["default"], **changes)
 
 
 def test_settings_are_what_they_were_when_they_are_read_again() -> None:
