@@ -9,33 +9,24 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from sklearn.metrics import log_loss
 
-from stance.actors import Lexicon
 from stance.calibration import Calibration
-from stance.classify import Engine
 from stance.head import FloatArray, softmax
 from stance.schema import LABEL2ID, LABELS
-from stance.text import find_sentences
-from training.corpus import Located, ProcessNames
+from training.evaluate import Case
 
 #: Fewer held-out cases say nothing.
 MIN_CASES = 20
 
 
-def held_out_logits(
-    engine: Engine, located: Sequence[Located], lexicon: Lexicon, names: ProcessNames
-) -> tuple[FloatArray, NDArray[np.int64]]:
-    """Stance logits ``(cases, labels)`` and label ids ``(cases,)`` of the clear actors that the texts name."""
-    logits: list[FloatArray] = []
-    y_true: list[int] = []
-    for one in located:
-        reading = engine.read(one.record.text, names.resolve(one.record.process))
-        mentioned = one.record.mentioned(lexicon)
-        rows, _ = reading.judge([found for _, found in mentioned], find_sentences(one.record.text))
-        for row, (actor, found) in zip(rows, mentioned, strict=True):
-            if found.mentions and not actor.ambiguous:
-                logits.append(row)
-                y_true.append(LABEL2ID[actor.label])
-    return np.stack(logits), np.asarray(y_true, dtype=np.int64)
+def held_out_logits(cases: Sequence[Case]) -> tuple[FloatArray, NDArray[np.int64]]:
+    """Stance logits ``(cases, labels)`` and label ids ``(cases,)`` of the clear actors that the texts name.
+
+    Args:
+        cases: as a bundle without a calibration judged them.
+    """
+    clear = [one for one in cases if one.predicted.mentions and not one.gold.ambiguous]
+    probabilities = np.asarray([[one.predicted.probabilities[label] for label in LABELS] for one in clear], np.float32)
+    return np.log(probabilities), np.asarray([LABEL2ID[one.gold.label] for one in clear], dtype=np.int64)
 
 
 def fit_calibration(logits: FloatArray, y_true: NDArray[np.int64], *, coverage: float = 0.9) -> Calibration:

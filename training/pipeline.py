@@ -31,7 +31,7 @@ from training.config import TrainingConfig
 from training.corpus import Located
 from training.data import Data, load_data, require_enough
 from training.distil import check_teacher
-from training.evaluate import Scores, score
+from training.evaluate import Scores, run_cases, score
 from training.export import MIN_INT8_AGREEMENT, Parity, export_model
 from training.finetune import finetune
 from training.metrics import Ids, Interval, interval_over_seeds, macro_by_subset
@@ -145,15 +145,16 @@ def export_trained(
     return (fp32, int8), engines, parity
 
 
-def bundle_engine(data: Data, engine: Engine, name: str, calibration: Calibration | None = None) -> Bundle:
-    """A bundle in memory; without a calibration it is good for its labels only."""
-    return Bundle(name, "", engine, data.lexicon, {one.key: one for one in data.known}, calibration or Calibration())
+def bundle_engine(data: Data, engine: Engine, name: str) -> Bundle:
+    """A bundle in memory around an engine, whose probabilities are the engine's own."""
+    return Bundle(name, "", engine, data.lexicon, {one.key: one for one in data.known}, Calibration())
 
 
 def calibrated(data: Data, engine: Engine, name: str) -> tuple[Bundle, Ids]:
     """A bundle in memory around an engine, its probabilities calibrated, and the labels that it gives those cases."""
-    logits, y_true = held_out_logits(engine, data.calibration, data.lexicon, data.names)
-    return bundle_engine(data, engine, name, fit_calibration(logits, y_true)), logits.argmax(axis=1)
+    bundle = bundle_engine(data, engine, name)
+    logits, y_true = held_out_logits(run_cases(bundle, data.calibration, names=data.names))
+    return replace(bundle, calibration=fit_calibration(logits, y_true)), logits.argmax(axis=1)
 
 
 @dataclass(frozen=True, slots=True)
