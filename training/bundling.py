@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,29 +20,40 @@ from training.backbone import load_tokenizer
 from training.config import TrainingConfig
 from training.data import Data
 from training.evaluate import Scores
+from training.export import Parity
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """An exported model, calibrated and scored on test.
+
+    Attributes:
+        graph: in int8, serialised.
+        calibration: of int8.
+        agreement: share of the actors of the records for calibration that int8 gives the label of fp32.
+    """
+
+    graph: bytes
+    parity: Parity
+    calibration: Calibration
+    int8: Scores
+    fp32: Scores
+    agreement: float
 
 
 def write_transformer_bundle(
-    folder: Path,
-    data: Data,
-    config: TrainingConfig,
-    *,
-    graph: bytes,
-    calibration: Calibration,
-    scores: Scores,
-    metrics: Mapping[str, Any],
-    history: Sequence[Mapping[str, Any]],
+    folder: Path, data: Data, config: TrainingConfig, scored: Scored, metrics: Mapping[str, Any]
 ) -> None:
     """Write the graph with its tokenizer, card, plots and all that serving needs, at once or not at all."""
 
     def write(target: Path) -> None:
-        (target / layout.MODEL).write_bytes(graph)
+        (target / layout.MODEL).write_bytes(scored.graph)
         load_tokenizer(config.backbone).backend_tokenizer.save(str(target / layout.TOKENIZER))
         shape = {"max_length": config.max_length, "context": config.context, "key_size": config.key_size}
-        _write_common(target, folder.name, data, calibration, {**shape, "training": asdict(config)})
+        _write_common(target, folder.name, data, scored.calibration, {**shape, "training": asdict(config)})
         save_json(target / layout.METRICS, metrics)
-        report.save_plots(target, scores, history)
-        report.save_card(target, name=folder.name, scores=scores, metrics=metrics)
+        report.save_plots(target, scored.int8, metrics["history"])
+        report.save_card(target, name=folder.name, scores=scored.int8, metrics=metrics)
 
     save_bundle(folder, write)
 

@@ -59,6 +59,20 @@ class Parity:
     macro_f1: dict[str, float]
 
 
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A trained model in the forms that can be served, and how they agree.
+
+    Attributes:
+        graph: of the int8 engine, serialised.
+    """
+
+    fp32: TransformerEngine
+    int8: TransformerEngine
+    graph: bytes
+    parity: Parity
+
+
 def export_model(
     model: PreTrainedModel,
     encoder: Encoder,
@@ -67,7 +81,7 @@ def export_model(
     located: Sequence[Located],
     *,
     min_agreement: float = MIN_INT8_AGREEMENT,
-) -> tuple[bytes, bytes, Parity]:
+) -> Exported:
     """Export and compare.
 
     Args:
@@ -75,26 +89,23 @@ def export_model(
         located: held-out records to compare on.
         min_agreement: least int8 agreement.
 
-    Returns:
-        The graphs in fp32 and int8, serialised, and how they agree.
-
     Raises:
-        ParityError: if they do not agree well enough.
+        ParityError: if the forms do not agree well enough.
     """
     with tempfile.TemporaryDirectory() as folder:
-        fp32, int8 = Path(folder) / "fp32.onnx", Path(folder) / "int8.onnx"
-        smoothed = Path(folder) / "smoothed.onnx"
+        plain, smoothed, quantized = (Path(folder) / f"{name}.onnx" for name in ("plain", "smoothed", "quantized"))
         model.set_attn_implementation("eager")
-        _export_fp32(model.cpu().eval(), fp32)
+        _export_fp32(model.cpu().eval(), plain)
         _export_fp32(
             smooth(model, lambda one: _run_all(one, encode, spread(located, SMOOTHING_RECORDS))).eval(), smoothed
         )
-        quantize(smoothed, int8)
-        graphs = fp32.read_bytes(), int8.read_bytes()
-    engines = [TransformerEngine(graph, encoder, layout) for graph in graphs]
-    parity = _compare(model, engines, layout, encode, spread(located, COMPARED_RECORDS))
+        quantize(smoothed, quantized)
+        fp32 = TransformerEngine(plain.read_bytes(), encoder, layout)
+        graph = quantized.read_bytes()
+    int8 = TransformerEngine(graph, encoder, layout)
+    parity = _compare(model, (fp32, int8), layout, encode, spread(located, COMPARED_RECORDS))
     _check(parity, min_agreement)
-    return *graphs, parity
+    return Exported(fp32, int8, graph, parity)
 
 
 def _run_all(model: PreTrainedModel, encode: RecordEncoder, located: Sequence[Located]) -> None:

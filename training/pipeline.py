@@ -21,18 +21,17 @@ from stance.calibration import Calibration
 from stance.classify import Engine
 from stance.errors import StanceError
 from stance.head import HeadLayout
-from stance.transformer import TransformerEngine
 from training.backbone import load_tokenizer, load_trained, make_encoder, require_backbone, require_vocabulary
 from training.baseline import fit_baseline, predict_yardsticks
 from training.batches import RecordEncoder
-from training.bundling import write_baseline_bundle, write_transformer_bundle
+from training.bundling import Scored, write_baseline_bundle, write_transformer_bundle
 from training.calibrate import fit_calibration, held_out_logits
 from training.config import TrainingConfig
 from training.corpus import Located
 from training.data import Data, load_data, require_enough
 from training.distil import check_teacher
 from training.evaluate import Scores, run_cases, score
-from training.export import MIN_INT8_AGREEMENT, Parity, export_model
+from training.export import MIN_INT8_AGREEMENT, Exported, export_model
 from training.finetune import finetune
 from training.metrics import Ids, Interval, interval_over_seeds, macro_by_subset
 from training.runs import Run, Trained
@@ -99,34 +98,25 @@ def _check_run(data: Data, config: TrainingConfig, run: Run, *, resume: bool, ov
     return teacher
 
 
-@dataclass(frozen=True, slots=True)
-class Exported:
-    """The graphs of a trained model, calibrated and scored.
-
-    Attributes:
-        agreement: share of the actors of the records for calibration that int8 gives the label of fp32.
-    """
-
-    graph: bytes
-    calibration: Calibration
-    scores: Scores
-    fp32: Scores
-    parity: Parity
-    agreement: float
-
-
-def export_step(data: Data, config: TrainingConfig, trained: Trained, *, min_agreement: float) -> Exported:
+def export_step(data: Data, config: TrainingConfig, trained: Trained, *, min_agreement: float) -> Scored:
     """Export, check parity, calibrate and score on test."""
-    graphs, engines, parity = export_trained(data, config, trained, data.splits["dev"], min_agreement=min_agreement)
-    (fp32, theirs), (int8, ours) = map(calibrated, (data, data), engines, ("fp32", "int8"))
-    of_int8, of_fp32 = (score(one, data.splits["test"], names=data.names) for one in (int8, fp32))
-    return Exported(graphs[1], int8.calibration, of_int8, of_fp32, parity, float((ours == theirs).mean()))
+    exported = export_trained(data, config, trained, data.splits["dev"], min_agreement=min_agreement)
+    fp32, fp32_labels = calibrated(data, exported.fp32, "fp32")
+    int8, int8_labels = calibrated(data, exported.int8, "int8")
+    return Scored(
+        graph=exported.graph,
+        parity=exported.parity,
+        calibration=int8.calibration,
+        int8=score(int8, data.splits["test"], names=data.names),
+        fp32=score(fp32, data.splits["test"], names=data.names),
+        agreement=float((int8_labels == fp32_labels).mean()),
+    )
 
 
 def export_trained(
     data: Data, config: TrainingConfig, trained: Trained, located: Sequence[Located], *, min_agreement: float
-) -> tuple[tuple[bytes, bytes], tuple[Engine, Engine], Parity]:
-    """The graphs of a trained model and their engines, each in fp32 and int8, and how they agree.
+) -> Exported:
+    """A trained model in the forms that can be served, and how they agree.
 
     Args:
         located, min_agreement: as :func:`training.export.export_model` has them.
@@ -136,13 +126,10 @@ def export_trained(
         ParityError: if they do not agree well enough.
     """
     encoder = make_encoder(load_tokenizer(config.backbone), config)
-    layout = HeadLayout(config.key_size)
     encode = RecordEncoder(encoder, data.lexicon, data.known, config)
     model = load_trained(trained.folder)
     require_vocabulary(model, config.backbone)
-    fp32, int8, parity = export_model(model, encoder, layout, encode, located, min_agreement=min_agreement)
-    engines = TransformerEngine(fp32, encoder, layout), TransformerEngine(int8, encoder, layout)
-    return (fp32, int8), engines, parity
+    return export_model(model, encoder, HeadLayout(config.key_size), encode, located, min_agreement=min_agreement)
 
 
 def bundle_engine(data: Data, engine: Engine, name: str) -> Bundle:
@@ -261,46 +248,36 @@ def run(
     require_backbone(config)  # before the baseline is fitted
     log.info("baseline")
     yardsticks = baseline_step(data).rows
-    results: list[tuple[Trained, Exported]] = []
+    results: list[tuple[Trained, Scored]] = []
     for place, own in zip(places, configs, strict=True):
         log.info("fine-tuning, seed %d", own.seed)
         trained = finetune_step(data, own, place, resume=resume, overwrite=overwrite, progress=progress)
         log.info("export, calibration and evaluation, seed %d", own.seed)
         results.append((trained, export_step(data, own, trained, min_agreement=min_agreement)))
-    trained, exported = results[0]
     metrics = _metrics(data, config, results, yardsticks)
-    write_transformer_bundle(
-        folder,
-        data,
-        config,
-        graph=exported.graph,
-        calibration=exported.calibration,
-        scores=exported.scores,
-        metrics=metrics,
-        history=trained.history,
-    )
+    write_transformer_bundle(folder, data, config, results[0][1], metrics)
     return metrics
 
 
 def _metrics(
     data: Data,
     config: TrainingConfig,
-    results: Sequence[tuple[Trained, Exported]],
+    results: Sequence[tuple[Trained, Scored]],
     yardsticks: Mapping[str, Mapping[str, Interval]],
 ) -> dict[str, Any]:
-    trained, exported = results[0]
+    trained, scored = results[0]
     table: dict[str, Mapping[str, Interval]] = {
-        "transformer, int8 (this bundle)": exported.scores.macro_f1,
-        "transformer, fp32": exported.fp32.macro_f1,
+        "transformer, int8 (this bundle)": scored.int8.macro_f1,
+        "transformer, fp32": scored.fp32.macro_f1,
     }
     if len(results) > 1:
-        table[f"transformer, int8, {len(results)} seeds"] = over_seeds([one.scores for _, one in results])
+        table[f"transformer, int8, {len(results)} seeds"] = over_seeds([one.int8 for _, one in results])
         table[f"transformer, fp32, {len(results)} seeds"] = over_seeds([one.fp32 for _, one in results])
     records = {split: len(ones) for split, ones in data.splits.items()}
     return {
         "rows": as_dicts({**table, **yardsticks}),
-        "test": asdict(exported.scores),
-        "parity": {**asdict(exported.parity), "calibration_agreement": exported.agreement},
+        "test": asdict(scored.int8),
+        "parity": {**asdict(scored.parity), "calibration_agreement": scored.agreement},
         "teacher": trained.teacher,
         "config": asdict(config),
         "corpus_digest": data.digest,

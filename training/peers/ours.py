@@ -23,8 +23,8 @@ OURS = ("ours, fp32", "ours, int8")
 def bundle_trained(data: Data, config: TrainingConfig, trained: Trained) -> tuple[Bundle, Bundle]:
     """A fine-tuned model in fp32 and int8, as the service would run it; how well they agree is not judged."""
     some = spread(data.splits["dev"], SMOOTHING_RECORDS)
-    _, (fp32, int8), _ = export_trained(data, config, trained, some, min_agreement=0.0)
-    return bundle_engine(data, fp32, "fp32"), bundle_engine(data, int8, "int8")
+    exported = export_trained(data, config, trained, some, min_agreement=0.0)
+    return bundle_engine(data, exported.fp32, "fp32"), bundle_engine(data, exported.int8, "int8")
 
 
 def fit_ours(
