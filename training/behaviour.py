@@ -10,20 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from stance.bundle import Bundle
 from stance.classify import classify_document
 from stance.errors import CorpusError
 from stance.schema import Actor, Document
 from training.corpus import BEHAVIOUR, Label, ProcessNames, corpus_files, read_lines
+from training.formats import Strict, faults_of
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Side(_Strict):
+class Side(Strict):
     """One text, and the right label of each actor that is asked about, by a name that stands in it."""
 
     text: str = Field(min_length=1)
@@ -37,7 +34,7 @@ class Side(_Strict):
         return self
 
 
-class Pair(_Strict):
+class Pair(Strict):
     """Two sides; ``kind`` says what is asked of them.
 
     Attributes:
@@ -89,7 +86,7 @@ def load_pairs(paths: Sequence[Path] = (BEHAVIOUR,)) -> list[Pair]:
             try:
                 pairs.append(Pair.model_validate_json(line))
             except ValidationError as error:
-                faults += [f"{path}:{number}: {one['msg']}, got {str(one['input'])[:80]!r}" for one in error.errors()]
+                faults += faults_of(error, f"{path}:{number}")
     ids = [pair.id for pair in pairs]
     faults += [f"id {one!r} occurs {ids.count(one)} times" for one in sorted(set(ids)) if ids.count(one) > 1]
     if faults:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,20 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator
 
 from stance.actors import Lexicon, find_given
 from stance.errors import CorpusError
 from stance.schema import MAX_ACTORS, MAX_TEXT_LENGTH, Actor, Label, Mentioned, Process
 from stance.text import join_lines
+from training.formats import Strict, faults_of
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 CORPUS = DATA / "corpus"
@@ -72,14 +64,10 @@ _PRONOUNS = frozenset(
 )
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 Filled = Annotated[str, Field(pattern=r"\S")]
 
 
-class LabelledActor(_Strict):
+class LabelledActor(Strict):
     """One actor of a record: the strings that name it, its label, and the strings that show it.
 
     ``readings`` are the labels of gold's blind readers, before differences were settled.
@@ -108,7 +96,7 @@ def _as_in(text: str, words: str) -> str:
     return found.group() if found else words
 
 
-class Source(_Strict):
+class Source(Strict):
     """The report that a gold item retells."""
 
     url: str = Field(pattern="^https?://")
@@ -116,7 +104,7 @@ class Source(_Strict):
     date: str
 
 
-class Record(_Strict):
+class Record(Strict):
     """A passage judged on one process. An id that ends in ``b`` is its twin's text judged on a second process.
 
     Text, mentions and evidence are as :func:`stance.classify.classify_document` reads them: lines that were broken to
@@ -234,10 +222,7 @@ def _parse_line(path: Path, number: int, line: str, faults: list[str]) -> Locate
     try:
         return Located(path, number, Record.model_validate_json(line))
     except ValidationError as error:
-        for one in error.errors():
-            place = ".".join(map(str, one["loc"])) or "line"
-            received = json.dumps(one["input"], ensure_ascii=False, default=str)
-            faults.append(f"{path}:{number}: {place}: {one['msg']}; received {received[:120]}")
+        faults += faults_of(error, f"{path}:{number}")
         return None
 
 

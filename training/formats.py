@@ -1,10 +1,16 @@
-"""How what does not hold to a format is told, whatever it stands in."""
+"""What is read strictly: the base of its formats, and how what does not hold to one is told."""
 
 from __future__ import annotations
 
 import json
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+
+class Strict(BaseModel):
+    """A frozen value of a format in which nothing else may stand."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def faults_of(error: ValidationError, place: str) -> list[str]:

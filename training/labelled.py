@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from stance.errors import CorpusError
 from training.corpus import LabelledActor, Located, Record, Register, check_records, label_faults
 from training.files import written_whole
+from training.formats import faults_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +80,7 @@ def _actors(reading: Reading, one: LabelledText) -> list[LabelledActor]:
         try:
             actor = LabelledActor.model_validate(values)
         except ValidationError as error:
-            for fault in error.errors():
-                name = ".".join(map(str, fault["loc"]))
-                received = json.dumps(fault["input"], ensure_ascii=False, default=str)[:120]
-                reading.fault(place, f"{values['actor']}: {name}: {fault['msg']}; received {received}")
+            reading.faults += faults_of(error, f"{reading.path}:{place}: {values['actor']}")
             continue
         faults = list(label_faults(one.text, actor))
         for message in faults:
@@ -98,8 +96,7 @@ def _located(
     try:
         record = Record(id=name, register=register, process=one.process, text=one.text, actors=tuple(actors))
     except ValidationError as error:
-        for fault in error.errors():
-            reading.fault(one.place, f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}")
+        reading.faults += faults_of(error, f"{reading.path}:{one.place}")
         return []
     return [Located(reading.path, one.place, record)]
 

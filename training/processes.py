@@ -8,18 +8,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from stance.bundle import parse_processes
 from stance.errors import CorpusError
 from training.corpus import DATA, Located, ProcessNames, fold_name
+from training.formats import Strict, faults_of
 
 PROCESSES = DATA / "processes.json"
 
 
-class _Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+class _Entry(Strict):
     key: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)
     name: str = Field(pattern=r"\S", max_length=200)
     aliases: tuple[str, ...] = ()
@@ -65,10 +64,7 @@ def _entries(path: Path, faults: list[str]) -> list[tuple[int, _Entry]]:
         try:
             entry = _Entry.model_validate(value)
         except ValidationError as error:
-            for one in error.errors():
-                received = json.dumps(one["input"], ensure_ascii=False, default=str)[:120]
-                place = ".".join(map(str, one["loc"])) or "entry"
-                faults.append(f"{path}:{number}: {place}: {one['msg']}; received {received}")
+            faults += faults_of(error, f"{path}:{number}")
             continue
         faults += [f"{path}:{number}: aliases: received an empty one" for alias in entry.aliases if not alias.strip()]
         entries.append((number, entry))

@@ -82,7 +82,7 @@ def test_a_line_that_is_no_json_is_told(tmp_path: Path) -> None:
     path = tmp_path / "bad.jsonl"
     path.write_text("{\n")
     (fault,) = faults(path)
-    assert fault.startswith(f"{path}:1: line: Invalid JSON")
+    assert fault.startswith(f"{path}:1: Invalid JSON")
 
 
 def test_a_file_is_read_as_editors_leave_it(tmp_path: Path, write_records: Write) -> None:
