@@ -62,14 +62,14 @@ def finetune(
     config: TrainingConfig,
     folder: Path,
     *,
-    resume: bool = False,
     progress: bool = True,
     epochwise: bool = True,
 ) -> StanceTrainer:
     """Fine-tune and return the trainer; checkpoints go to ``folder``, one an epoch, the last two are kept.
 
+    It goes on from the last whole one there, if there is any.
+
     Args:
-        resume: go on from the last whole checkpoint in ``folder``, if there is one.
         epochwise: measure and keep a checkpoint at the end of each epoch, or do neither.
     """
     train, names = sample_records(train, config), ProcessNames(processes)
@@ -99,7 +99,7 @@ def finetune(
     if config.average:
         trainer.add_callback(WeightAverage(config.average))
     trainer.add_callback(Clock())
-    checkpoint = Clock.last_whole(folder) if resume else None
+    checkpoint = Clock.last_whole(folder)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     return trainer
 

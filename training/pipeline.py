@@ -1,6 +1,6 @@
 """From the corpus to a bundle: the steps of ``train run``, each of which leaves its result in the run's folder.
 
-A run that was stopped goes on where it was with ``resume``; a bundle appears whole or not at all.
+A run that was stopped goes on where it was with ``Earlier.RESUME``; a bundle appears whole or not at all.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from training.evaluate import Scores, run_cases, score
 from training.export import MIN_INT8_AGREEMENT, Exported, export_model
 from training.finetune import finetune
 from training.metrics import Ids, Interval, interval_over_seeds, macro_by_subset
-from training.runs import Run, Trained
+from training.runs import Earlier, Run, Trained
 from training.schedules import Clock
 
 log = logging.getLogger("train")
@@ -45,26 +45,25 @@ def finetune_step(
     config: TrainingConfig,
     run: Run,
     *,
-    resume: bool = False,
-    overwrite: bool = False,
+    earlier: Earlier = Earlier.REFUSE,
     progress: bool = True,
 ) -> Trained:
     """Fine-tune, or take up what an earlier run with the same settings and data left.
 
     Args:
         run: of this seed.
-        resume: go on from what lies in its folder, if anything does.
-        overwrite: begin anew, whatever lies in it.
+        earlier: what becomes of what lies in its folder, if anything does.
 
     Raises:
         StanceError: if an earlier run lies there that is neither to be taken up nor overwritten, or cannot be; before
             one is deleted, if the teacher may not teach or the backbone cannot be trained so.
     """
-    teacher = _check_run(data, config, run, resume=resume, overwrite=overwrite)
-    if resume and run.finished:
+    teacher = _check_run(data, config, run, earlier)
+    resumed = earlier is Earlier.RESUME
+    if resumed and run.finished:
         log.info("fine-tuning was done already: %s", run)
         return run.trained()
-    if not (resume and run.stamp()):
+    if not (resumed and run.stamp()):
         require_backbone(config)  # before an earlier run is deleted
         run.begin(config, data.digest, teacher)
     started = time.monotonic() - Clock.seconds(Clock.last_whole(run.checkpoints))
@@ -75,7 +74,6 @@ def finetune_step(
         data.known,
         config,
         run.checkpoints,
-        resume=resume,
         progress=progress,
     )
     trainer.save_model(str(run.model))
@@ -84,16 +82,17 @@ def finetune_step(
     return trained
 
 
-def _check_run(data: Data, config: TrainingConfig, run: Run, *, resume: bool, overwrite: bool) -> dict[str, Any] | None:
+def _check_run(data: Data, config: TrainingConfig, run: Run, earlier: Earlier) -> dict[str, Any] | None:
     """The teacher that a run may learn from, if there is one and anything left to learn."""
-    if resume:
+    resumed = earlier is Earlier.RESUME
+    if resumed:
         run.check_same(config, data.digest)
-    elif not overwrite:
+    elif earlier is Earlier.REFUSE:
         run.check_free()
-    if not config.teacher or (resume and run.finished):  # one that is done needs its teacher no more
+    if not config.teacher or (resumed and run.finished):  # one that is done needs its teacher no more
         return None
     teacher = check_teacher(Run(Path(config.teacher)), data.digest, own=run)
-    if resume:
+    if resumed:
         run.check_taught_by(teacher)
     return teacher
 
@@ -226,8 +225,7 @@ def run(
     folder: Path,
     runs: Path,
     seeds: int = 1,
-    resume: bool = False,
-    overwrite: bool = False,
+    earlier: Earlier = Earlier.REFUSE,
     min_agreement: float = MIN_INT8_AGREEMENT,
     progress: bool = True,
 ) -> dict[str, Any]:
@@ -235,7 +233,7 @@ def run(
 
     Args:
         runs: each seed's fine-tuning goes to ``NAME/seed-SEED`` below it, by the bundle's name.
-        resume, overwrite: as :func:`finetune_step` has them, for each seed.
+        earlier: as :func:`finetune_step` has it, for each seed.
 
     Raises:
         StanceError: before anything is done, if one of these folders holds a run that may not be touched, the
@@ -244,14 +242,14 @@ def run(
     configs = [replace(config, seed=seed) for seed in range(config.seed, config.seed + seeds)]
     places = [Run.of(runs / folder.name, own.seed) for own in configs]
     for place, own in zip(places, configs, strict=True):
-        _check_run(data, own, place, resume=resume, overwrite=overwrite)
+        _check_run(data, own, place, earlier)
     require_backbone(config)  # before the baseline is fitted
     log.info("baseline")
     yardsticks = baseline_step(data).rows
     results: list[tuple[Trained, Scored]] = []
     for place, own in zip(places, configs, strict=True):
         log.info("fine-tuning, seed %d", own.seed)
-        trained = finetune_step(data, own, place, resume=resume, overwrite=overwrite, progress=progress)
+        trained = finetune_step(data, own, place, earlier=earlier, progress=progress)
         log.info("export, calibration and evaluation, seed %d", own.seed)
         results.append((trained, export_step(data, own, trained, min_agreement=min_agreement)))
     metrics = _metrics(data, config, results, yardsticks)

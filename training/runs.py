@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,14 @@ import stance
 from stance.errors import StanceError
 from training.config import TrainingConfig, parse_config
 from training.files import load_object, save_json_whole
+
+
+class Earlier(StrEnum):
+    """What becomes of an earlier run, or of what a stopped one left, in the same folder."""
+
+    REFUSE = "refuse"
+    RESUME = "resume"
+    OVERWRITE = "overwrite"
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from training.data import load_data
 from training.distil import Teacher, check_teacher, distil_loss, translate_ids
 from training.ladder import LADDER, measure_ladder
 from training.losses import link
-from training.runs import Run, Trained
+from training.runs import Earlier, Run, Trained
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def taught(tmp_path_factory: pytest.TempPathFactory, mpnet: Path, small_corpus: 
     """A finished fine-tuning of that backbone."""
     run = tmp_path_factory.mktemp("runs") / "seed-13"
     config = TrainingConfig(backbone=str(mpnet), epochs=1.0, learning_rate=1e-3, key_size=8)
-    pipeline.finetune_step(load_data([small_corpus]), config, Run(run), resume=False, progress=False)
+    pipeline.finetune_step(load_data([small_corpus]), config, Run(run), progress=False)
     return run
 
 
@@ -117,7 +117,7 @@ def test_a_faulty_teacher_or_backbone_costs_no_earlier_run(
         (replace(config, max_length=1024), "reads at most 512 tokens"),
     ):
         with pytest.raises(StanceError, match=told):
-            pipeline.finetune_step(data, own, Run(taught), overwrite=True, progress=False)
+            pipeline.finetune_step(data, own, Run(taught), earlier=Earlier.OVERWRITE, progress=False)
     assert (taught / "model" / "model.safetensors").exists()
 
 
@@ -139,12 +139,12 @@ def test_a_student_goes_on_with_the_teacher_that_it_began_with(
     assert measure_ladder(data, {}, config, rows=rows, seeds=1, folder=tmp_path)["runs"] == [done]
     teacher.weights.write_bytes(b"trained anew")
     with pytest.raises(StanceError, match=r"run\.json: was begun with another teacher .*--overwrite"):
-        pipeline.finetune_step(data, own, student, resume=True, progress=False)
+        pipeline.finetune_step(data, own, student, earlier=Earlier.RESUME, progress=False)
     with pytest.raises(StanceError, match="'taught' of other settings or with another teacher"):
         measure_ladder(data, {}, config, rows=rows, seeds=2, folder=tmp_path)
     student.finish(Trained(student.model, 1.0, [], told))
     teacher.weights.unlink()
-    assert pipeline.finetune_step(data, own, student, resume=True, progress=False).teacher == told
+    assert pipeline.finetune_step(data, own, student, earlier=Earlier.RESUME, progress=False).teacher == told
     assert measure_ladder(data, {}, config, rows=rows, seeds=1, folder=tmp_path)["runs"] == [done]
     with pytest.raises(StanceError, match="no finished fine-tuning there"):
         measure_ladder(data, {}, config, rows=rows, seeds=2, folder=tmp_path)
@@ -193,7 +193,7 @@ def test_a_student_comes_nearer_to_its_teacher(
     pupil = replace(config, teacher=str(taught), distil_weight=50.0)
 
     def distance(of: TrainingConfig, name: str) -> float:
-        pipeline.finetune_step(data, of, Run(tmp_path / name), resume=False, progress=False)
+        pipeline.finetune_step(data, of, Run(tmp_path / name), progress=False)
         own = teacher_of(tmp_path / name, student).read(inputs_of(batch), labels)
         return float(distil_loss(own, reading, labels, temperature=2.0, link_weight=0.3))
 

@@ -27,7 +27,7 @@ from training.export import export_model
 from training.finetune import finetune, make_dataset
 from training.losses import StanceLoss, link
 from training.pipeline import finetune_step
-from training.runs import Run
+from training.runs import Earlier, Run
 from training.schedules import Clock, StagedSampler, WeightAverage
 from training.trainer import StanceTrainer, make_arguments, score_predictions
 
@@ -327,17 +327,17 @@ def test_a_resumed_run_averages_what_an_uninterrupted_one_does(
     data = load_data([small_corpus])
     config = replace(config, epochs=6.0, average=0.9, dropout=0.0)
 
-    def run(*, resume: bool) -> dict[str, torch.Tensor]:
+    def run() -> dict[str, torch.Tensor]:
         splits = data.splits["train"], data.splits["dev"]
-        trainer = finetune(*splits, data.lexicon, data.known, config, tmp_path, resume=resume, progress=False)
+        trainer = finetune(*splits, data.lexicon, data.known, config, tmp_path, progress=False)
         return {name: one.clone() for name, one in trainer.model.state_dict().items()}
 
-    whole = run(resume=False)
+    whole = run()
     first, last = sorted(tmp_path.glob("checkpoint-*"), key=lambda one: int(one.name.split("-")[1]))
     assert (first / "mean.safetensors").exists()
     at_last = load_file(last / "model.safetensors")
     shutil.rmtree(last)
-    resumed = run(resume=True)
+    resumed = run()
     assert all(torch.allclose(one, resumed[name], atol=1e-4) for name, one in whole.items())
     assert not torch.allclose(whole["classifier.weight"], at_last["classifier.weight"], atol=1e-4)
 
@@ -355,5 +355,5 @@ def test_only_a_checkpoint_that_was_written_to_its_end_is_gone_on_from(
     assert Clock.last_whole(tmp_path / "checkpoints") == first
     (first / "seconds.json").write_text("1000.0")
     (tmp_path / "done.json").unlink()
-    assert finetune_step(data, config, Run(tmp_path), resume=True, progress=False).seconds > 1000
+    assert finetune_step(data, config, Run(tmp_path), earlier=Earlier.RESUME, progress=False).seconds > 1000
     assert Clock.seconds(last) > 1000

@@ -132,7 +132,7 @@ def test_a_run_with_own_labels_is_taken_up_with_the_same_ones(
     own, process = write_records({"split": None}), write(tmp_path / "own.json", [OWN])
     data = load_data([small_corpus], extra=[own], own_processes=[process])
     config = TrainingConfig(backbone=str(tiny_backbone), epochs=0.1, key_size=8)
-    pipeline.finetune_step(data, config, Run(tmp_path / "run"), resume=False, progress=False)
+    pipeline.finetune_step(data, config, Run(tmp_path / "run"), progress=False)
     _, again = pipeline.load_run(Run(tmp_path / "run"), [small_corpus], extra=[own], own_processes=[process])
     assert again.digest == data.digest
     with pytest.raises(StanceError, match="give the same --data, --extra and --process"):

@@ -17,6 +17,7 @@ from training.corpus import BEHAVIOUR, CORPUS, GOLD, SPLITS, ProcessNames
 
 if TYPE_CHECKING:
     from training.data import Data
+    from training.runs import Earlier
 
 _DEFAULT = TrainingConfig()
 
@@ -111,7 +112,7 @@ def finetune(
     from training import pipeline
     from training.runs import Run
 
-    _refuse_both(resume, overwrite)
+    earlier = _earlier(resume, overwrite)
     with told():
         config = choose(
             preset,
@@ -127,7 +128,7 @@ def finetune(
         )
         loaded = _load(config, data, extra, calibration, process, quick_run=quick_run)
         run = Run.of(runs / _run_name(name, quick_run), seed)
-        trained = pipeline.finetune_step(loaded, config, run, resume=resume, overwrite=overwrite)
+        trained = pipeline.finetune_step(loaded, config, run, earlier=earlier)
     console.print(f"wrote {trained.folder} in {trained.seconds:.0f} s")
 
 
@@ -147,13 +148,13 @@ def export(
     """
     prepare()
     from training import pipeline
-    from training.runs import Run
+    from training.runs import Earlier, Run
 
     with told():
         config, held_out = pipeline.load_run(
             Run.of(runs / name, seed), data, extra=extra, calibration=calibration, own_processes=process
         )
-        metrics = pipeline.run(held_out, config, folder=models / name, runs=runs, resume=True)
+        metrics = pipeline.run(held_out, config, folder=models / name, runs=runs, earlier=Earlier.RESUME)
     _print_rows(metrics["rows"])
     console.print(f"wrote {models / name}")
 
@@ -260,7 +261,7 @@ def run(
     prepare()
     from training import pipeline
 
-    _refuse_both(resume, overwrite)
+    earlier = _earlier(resume, overwrite)
     name = _run_name(name, quick_run)
     started = time.monotonic()
     with told():
@@ -284,8 +285,7 @@ def run(
             folder=models / name,
             runs=runs,
             seeds=seeds,
-            resume=resume,
-            overwrite=overwrite,
+            earlier=earlier,
             min_agreement=agreement,
         )
     _print_rows(metrics["rows"])
@@ -324,9 +324,14 @@ def _load(
     return loaded
 
 
-def _refuse_both(resume: bool, overwrite: bool) -> None:
+def _earlier(resume: bool, overwrite: bool) -> Earlier:
+    from training.runs import Earlier
+
     if resume and overwrite:
         raise typer.BadParameter("goes on with what --overwrite begins anew; give one of them", param_hint="--resume")
+    if resume:
+        return Earlier.RESUME
+    return Earlier.OVERWRITE if overwrite else Earlier.REFUSE
 
 
 def _print_rows(rows: Mapping[str, Mapping[str, Any]], *, split: str = "test") -> None:

@@ -14,7 +14,7 @@ from training.evaluate import predict_ids
 from training.export import SMOOTHING_RECORDS
 from training.peers.fitted import Fitted
 from training.pipeline import bundle_engine, export_trained, finetune_step
-from training.runs import Run, Trained
+from training.runs import Earlier, Run, Trained
 
 #: What :func:`fit_ours` fits, by name.
 OURS = ("ours, fp32", "ours, int8")
@@ -32,7 +32,7 @@ def fit_ours(
 ) -> list[Fitted]:
     """Fine-tune our model, or take up what an earlier run left; fp32 and int8 are a peer each."""
     own = replace(data, splits={**data.splits, "train": train})
-    trained = finetune_step(own, config, run, resume=True, progress=progress)
+    trained = finetune_step(own, config, run, earlier=Earlier.RESUME, progress=progress)
     note = "one pass for all actors; ONNX Runtime, as served"
     return [
         Fitted(name, partial(predict_ids, bundle, names=data.names), trained.seconds, note)
