@@ -128,14 +128,13 @@ PRESETS = {
 
 
 def parse_config(values: Mapping[str, Any]) -> TrainingConfig:
-    """Settings as a run wrote them; what it did not know yet is as it was then, by default.
+    """Settings as a run wrote them; one that it did not know yet is as by default.
 
     Raises:
         StanceError: if it holds settings that this version does not know, or does not allow.
     """
-    then = {"hidden_dropout": 0.1}  # what the backbones had of their own
     try:
-        return TrainingConfig(**{**then, **values})
+        return TrainingConfig(**values)
     except StanceError as error:
         raise StanceError(f"{error}\nanother version wrote them; train again") from error
 

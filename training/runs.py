@@ -114,8 +114,8 @@ class Run:
         Raises:
             StanceError: if what tells of it cannot be read.
         """
-        done = _load(self._done_file, "seconds", "history")
-        return Trained(self.model, done["seconds"], done["history"], done.get("teacher"))
+        done = _load(self._done_file, "seconds", "history", "teacher")
+        return Trained(self.model, done["seconds"], done["history"], done["teacher"])
 
     def check_same(self, config: TrainingConfig, digest: str) -> None:
         """Check that what an earlier run left, if anything, can be taken up.

@@ -77,14 +77,6 @@ def test_strings_are_read_as_what_they_stand_for() -> None:
     )
 
 
-def test_settings_of_an_earlier_run_that_lack_one_are_as_they_were_then() -> None:
-    config = TrainingConfig(seed=14)
-    before = {key: value for key, value in asdict(config).items() if key not in ("teacher", "distil_weight")}
-    assert parse_config(before) == config
-    del before["hidden_dropout"]
-    assert parse_config(before) == replace(config, hidden_dropout=0.1)
-
-
 @pytest.mark.parametrize("name", ["default", "small"])
 def test_the_settings_of_the_released_bundles_are_read(name: str) -> None:
     made = json.loads((ROOT / "models" / name / "config.json").read_text(encoding="utf-8"))["training"]

@@ -52,7 +52,7 @@ def test_what_was_left_out_of_a_file_is_told(run: Run) -> None:
     with pytest.raises(StanceError, match=r"run\.json: made with other settings"):
         run.check_same(CONFIG, "digest")
     (run.folder / "done.json").write_text('{"history": []}')
-    with pytest.raises(StanceError, match=r"done\.json: cannot be read: has no seconds; .*--overwrite"):
+    with pytest.raises(StanceError, match=r"done\.json: cannot be read: has no seconds, teacher; .*--overwrite"):
         run.trained()
 
 

@@ -100,8 +100,7 @@ def _print_peers(result: Mapping[str, Any]) -> None:
         )
     console.print(table)
     console.print(f"trained on {training['actors']} actors of {training['records']} records")
-    # Earlier files tell the device once, for all rows.
-    devices = {row["name"]: row.get("device", result.get("device")) for row in result["rows"]}
+    devices = {row["name"]: row["device"] for row in result["rows"]}
     for device in dict.fromkeys(devices.values()):
         names = ", ".join(name for name, own in devices.items() if own == device)
         console.print(f"{device}: {names}", highlight=False)
