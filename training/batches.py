@@ -1,14 +1,17 @@
-"""Records as arrays, and arrays as batches."""
+"""Records as arrays, arrays as batches, and the order that they come in."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch.utils.data import Sampler
+from transformers.trainer_pt_utils import get_length_grouped_indices
 
 from stance.actors import Lexicon
 from stance.encoding import Encoder
@@ -195,3 +198,23 @@ def _pad_labels(
         labels["evidence"][row, :count, 1:size] = torch.from_numpy(one["evidence"])
         labels["stances"][row, :count] = torch.from_numpy(one["labels"])
     return labels
+
+
+class StagedSampler(Sampler[int]):
+    """Stages one after the other in each pass, each in random order and grouped by length.
+
+    Args:
+        stages: indices of the rows.
+        lengths: of all rows.
+    """
+
+    def __init__(self, stages: Sequence[NDArray[np.int64]], lengths: Sequence[int], batch_size: int) -> None:
+        self._stages, self._lengths, self._batch_size = stages, lengths, batch_size
+
+    def __len__(self) -> int:
+        return sum(map(len, self._stages))
+
+    def __iter__(self) -> Iterator[int]:
+        for stage in filter(len, self._stages):
+            lengths = [self._lengths[int(index)] for index in stage]
+            yield from (int(stage[place]) for place in get_length_grouped_indices(lengths, self._batch_size))

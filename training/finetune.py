@@ -10,27 +10,20 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from datasets import Dataset
-from transformers import (
-    TrainerCallback,
-    TrainerControl,
-    TrainerState,
-    TrainingArguments,
-)
 
 from stance.actors import Lexicon
 from stance.schema import LABELS, Process
 from training.augment import make_pool
 from training.backbone import load_tokenizer, make_encoder, make_model
 from training.batches import Collator, RecordEncoder
+from training.callbacks import CheckpointClock, TellEpoch, WeightAverage
 from training.config import TrainingConfig
 from training.corpus import Located, ProcessNames
 from training.distil import Teacher
 from training.losses import StanceLoss
 from training.runs import Run
-from training.schedules import Clock, WeightAverage
 from training.trainer import StanceTrainer, make_arguments, score_predictions, takes_graphs
 
 
@@ -95,24 +88,13 @@ def finetune(
         compute_metrics=score_predictions,
         config=config,
     )
-    trainer.add_callback(_TellEpoch(encode))
+    trainer.add_callback(TellEpoch(encode))
     if config.average:
         trainer.add_callback(WeightAverage(config.average))
-    trainer.add_callback(Clock())
-    checkpoint = Clock.last_whole(folder)
+    trainer.add_callback(CheckpointClock())
+    checkpoint = CheckpointClock.last_whole(folder)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     return trainer
-
-
-class _TellEpoch(TrainerCallback):
-    """Tells the encoder the epoch, so that a resumed run draws what an uninterrupted one would."""
-
-    def __init__(self, encode: RecordEncoder) -> None:
-        self._encode = encode
-
-    def on_epoch_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Before the epoch's first batch is drawn."""
-        self._encode.epoch = round(state.epoch or 0)
 
 
 def sample_records(train: Sequence[Located], config: TrainingConfig) -> Sequence[Located]:

@@ -26,6 +26,7 @@ from training.baseline import fit_baseline, predict_yardsticks
 from training.batches import RecordEncoder
 from training.bundling import Scored, write_baseline_bundle, write_transformer_bundle
 from training.calibrate import fit_calibration, held_out_logits
+from training.callbacks import CheckpointClock
 from training.config import TrainingConfig
 from training.corpus import Located
 from training.data import Data, load_data, require_enough
@@ -35,7 +36,6 @@ from training.export import MIN_INT8_AGREEMENT, Exported, export_model
 from training.finetune import finetune
 from training.metrics import Ids, Interval, interval_over_seeds, macro_by_subset
 from training.runs import Earlier, Run, Trained
-from training.schedules import Clock
 
 log = logging.getLogger("train")
 
@@ -66,7 +66,7 @@ def finetune_step(
     if not (resumed and run.stamp()):
         require_backbone(config)  # before an earlier run is deleted
         run.begin(config, data.digest, teacher)
-    started = time.monotonic() - Clock.seconds(Clock.last_whole(run.checkpoints))
+    started = time.monotonic() - CheckpointClock.seconds(CheckpointClock.last_whole(run.checkpoints))
     trainer = finetune(
         data.splits["train"],
         data.splits["dev"],

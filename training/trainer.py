@@ -17,14 +17,13 @@ from transformers import EvalPrediction, PrinterCallback, Trainer, TrainingArgum
 from stance.errors import StanceError
 from stance.head import HeadLayout
 from training.backbone import own_inputs
-from training.batches import IGNORE, Collator
+from training.batches import IGNORE, Collator, StagedSampler
 from training.config import TrainingConfig
 from training.distil import Teacher, distil_loss
 from training.graphs import GraphedPasses, keep_relative_positions
 from training.jobs import usable_cores
 from training.losses import link
 from training.metrics import macro_f1
-from training.schedules import StagedSampler
 
 #: Processes that make batches for a GPU; on a CPU the training itself needs every core.
 _MAX_WORKERS = 4

@@ -19,7 +19,8 @@ from stance.errors import ParityError, StanceError
 from stance.head import HeadLayout, attend, mention_importance, pool_mentions
 from training.augment import NamePool
 from training.backbone import load_tokenizer, load_trained, make_encoder, make_model
-from training.batches import IGNORE, Collator, RecordEncoder
+from training.batches import IGNORE, Collator, RecordEncoder, StagedSampler
+from training.callbacks import CheckpointClock, WeightAverage
 from training.config import TrainingConfig
 from training.corpus import load_corpus
 from training.data import Data, load_data
@@ -28,7 +29,6 @@ from training.finetune import finetune, make_dataset
 from training.losses import StanceLoss, link
 from training.pipeline import finetune_step
 from training.runs import Earlier, Run
-from training.schedules import Clock, StagedSampler, WeightAverage
 from training.trainer import StanceTrainer, make_arguments, score_predictions
 
 
@@ -349,11 +349,11 @@ def test_only_a_checkpoint_that_was_written_to_its_end_is_gone_on_from(
     data = replace(data, splits={**data.splits, "train": data.splits["train"][:16], "dev": data.splits["dev"][:2]})
     finetune_step(data, config, Run(tmp_path), progress=False)
     first, last = sorted(tmp_path.glob("checkpoints/*"), key=lambda one: int(one.name.split("-")[1]))
-    assert 0 < Clock.seconds(first) < Clock.seconds(last)
-    assert Clock.last_whole(tmp_path / "checkpoints") == last
+    assert 0 < CheckpointClock.seconds(first) < CheckpointClock.seconds(last)
+    assert CheckpointClock.last_whole(tmp_path / "checkpoints") == last
     (last / "seconds.json").unlink()  # a stop between the Trainer's files and ours
-    assert Clock.last_whole(tmp_path / "checkpoints") == first
+    assert CheckpointClock.last_whole(tmp_path / "checkpoints") == first
     (first / "seconds.json").write_text("1000.0")
     (tmp_path / "done.json").unlink()
     assert finetune_step(data, config, Run(tmp_path), earlier=Earlier.RESUME, progress=False).seconds > 1000
-    assert Clock.seconds(last) > 1000
+    assert CheckpointClock.seconds(last) > 1000

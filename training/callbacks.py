@@ -1,23 +1,30 @@
-"""What a training does over its steps beside the learning rate: the order of the records, the mean of the weights."""
+"""What a training does at its steps, epochs and checkpoints, beside what the Trainer does."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch.optim.swa_utils import AveragedModel
-from torch.utils.data import Sampler
 from transformers import TrainerCallback, TrainerControl, TrainerState
-from transformers.trainer_pt_utils import get_length_grouped_indices
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
+from training.batches import RecordEncoder
 from training.files import written_whole
+
+
+class TellEpoch(TrainerCallback):
+    """Tells the encoder the epoch, so that a resumed run draws what an uninterrupted one would."""
+
+    def __init__(self, encode: RecordEncoder) -> None:
+        self._encode = encode
+
+    def on_epoch_begin(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Before the epoch's first batch is drawn."""
+        self._encode.epoch = round(state.epoch or 0)
 
 
 class WeightAverage(TrainerCallback):
@@ -48,17 +55,14 @@ class WeightAverage(TrainerCallback):
     def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Keep the mean with the checkpoint."""
         if self._mean is not None:
-            with written_whole(self._file(args, state)) as temporary:
+            with written_whole(_checkpoint(args, state) / self._FILE) as temporary:
                 save_file(self._mean.state_dict(), temporary)
 
     def on_train_begin(self, args: Any, state: TrainerState, control: TrainerControl, *, model: Any, **_: Any) -> None:
         """Take up the mean of the checkpoint that is gone on from."""
-        if state.global_step and (file := self._file(args, state)).exists():
+        if state.global_step and (file := _checkpoint(args, state) / self._FILE).exists():
             self._mean = AveragedModel(model)
             self._mean.load_state_dict(load_file(file, device=str(args.device)))
-
-    def _file(self, args: Any, state: TrainerState) -> Path:
-        return Path(args.output_dir) / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}" / self._FILE
 
     def on_train_end(self, args: Any, state: TrainerState, control: TrainerControl, *, model: Any, **_: Any) -> None:
         """Put the mean in the place of the weights."""
@@ -66,7 +70,7 @@ class WeightAverage(TrainerCallback):
             model.load_state_dict(self._mean.module.state_dict())
 
 
-class Clock(TrainerCallback):
+class CheckpointClock(TrainerCallback):
     """Keeps with each checkpoint the seconds that the training took to get there, those before a stop too.
 
     To be added last: its file tells that a checkpoint was written to its end, with what other callbacks keep there.
@@ -90,33 +94,15 @@ class Clock(TrainerCallback):
 
     def on_train_begin(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Put the clock to where the checkpoint that is gone on from left it."""
-        checkpoint = self._file(args, state).parent if state.global_step else None
+        checkpoint = _checkpoint(args, state) if state.global_step else None
         self._started = time.monotonic() - self.seconds(checkpoint)
 
     def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Keep the seconds with the checkpoint."""
-        with written_whole(self._file(args, state)) as temporary:
+        with written_whole(_checkpoint(args, state) / self._FILE) as temporary:
             temporary.write_text(json.dumps(time.monotonic() - self._started))
 
-    def _file(self, args: Any, state: TrainerState) -> Path:
-        return Path(args.output_dir) / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}" / self._FILE
 
-
-class StagedSampler(Sampler[int]):
-    """Stages one after the other in each pass, each in random order and grouped by length.
-
-    Args:
-        stages: indices of the rows.
-        lengths: of all rows.
-    """
-
-    def __init__(self, stages: Sequence[NDArray[np.int64]], lengths: Sequence[int], batch_size: int) -> None:
-        self._stages, self._lengths, self._batch_size = stages, lengths, batch_size
-
-    def __len__(self) -> int:
-        return sum(map(len, self._stages))
-
-    def __iter__(self) -> Iterator[int]:
-        for stage in filter(len, self._stages):
-            lengths = [self._lengths[int(index)] for index in stage]
-            yield from (int(stage[place]) for place in get_length_grouped_indices(lengths, self._batch_size))
+def _checkpoint(args: Any, state: TrainerState) -> Path:
+    """The folder of the checkpoint of this step."""
+    return Path(args.output_dir) / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
