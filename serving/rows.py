@@ -30,7 +30,7 @@ COLUMNS: Mapping[str, tuple[str, str]] = {
     "process_key": ("string", "key of a known process; empty for one of your own"),
     "process_name": ("string", "name of the process"),
     "actor": ("string", "the actor's name; null where no actor was found, and with an error"),
-    "actor_id": ("string", "the lexicon's id, where the lexicon knows the actor"),
+    "actor_id": ("string", "the lexicon's id, where it knows the actor; a state's by whatever name it was found"),
     "stance": ("string", "`support`, `boycott`, `conditional` or `none`"),
     **{column: ("double", f"calibrated probability of `{label}`") for label, column in PROBABILITIES.items()},
     "plausible": (

@@ -8,6 +8,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from stance.deadline import Deadline
 from stance.descriptions import Descriptions, other_wordings, split_description
@@ -30,11 +31,13 @@ from stance.text import Word, find_words, normalise
 from stance.variants import (
     Root,
     find_roots,
+    find_state,
     governments,
     is_adjective,
     is_people,
     is_seat,
     is_state,
+    those_who_act_for,
 )
 
 _ABBREVIATION = r"([^\W\d_][\w\-/]{1,9})"
@@ -140,11 +143,13 @@ class Finder:
             or self._owners_of_short_form(surface)
             or self._owners_of_variant(surface)
             or self._owners_before_bracket(name)
+            or self._owners_of_state(surface)
         )
         if len(owners) == 1:
             owner = owners.pop()
         else:
-            self._actors.append(Actor(surface))
+            state = None if owners else find_state(surface)
+            self._actors.append(Actor(surface) if state is None else replace(state, name=surface))
             owner = len(self._actors) - 1
         self._remember(owner, surface)
         self._ending[name.end] = owner
@@ -179,6 +184,12 @@ class Finder:
             owners |= self._by_root[root]
         acting = {number for number, acts in owners.items() if acts}
         return acting if len(acting) == 1 else set(owners)
+
+    def _owners_of_state(self, surface: str) -> set[int]:
+        """The listed actor that a state, or those who act for it, is by another name: "Turkish officials"."""
+        state = find_state(surface)
+        names = () if state is None else (*governments(surface), state.name)
+        return next(filter(None, map(self._index.owners, names)), set())
 
     def _owners_before_bracket(self, name: Span) -> set[int]:
         """The actor whose name an abbreviation in brackets follows: "Zapatista army (EZLN)"."""
@@ -219,7 +230,7 @@ class Finder:
         claims = Counter(tail for name in asked.values() for tail in split_description(name)[1])
         for number in numbers:
             name = self._actors[number].name
-            for other in (*governments(name), *other_wordings(name)):
+            for other in (*governments(name), *those_who_act_for(name), *other_wordings(name)):
                 self.learn(other, number)
             own, tails = split_description(name)
             free = (tail for tail in tails if claims[tail] == 1 and descriptions.states_before(tail) <= own)

@@ -9,11 +9,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import Literal, TypedDict
 
 from stance.names import ARTICLES
+from stance.schema import Actor
 from stance.text import Word, find_words
 
-#: States with their adjectives, peoples and seats of government. Peoples that live in several states are left out.
+#: States with their adjectives, peoples, seats of government, and country as ISO 3166 has it, if it does. Peoples that
+#: live in several states are left out.
 _STATES = Path(__file__).with_name("states.json")
 #: Nouns that stand for those who act for a state: "the Sudanese government".
 _OF_A_STATE = frozenset(
@@ -40,6 +43,14 @@ _FEDERAL = frozenset(
 _ADJECTIVAL = ("ista", "ish", "ian", "an", "i")
 
 Forms = tuple[str, ...]
+
+
+class _State(TypedDict):
+    names: list[str]
+    adjectives: list[str]
+    people: list[str]
+    seats: list[str]
+    country: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,19 +139,26 @@ def governments(name: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=4096)
+def those_who_act_for(name: str) -> tuple[str, ...]:
+    """How those are called who act for the state that a name means: "Russian officials", "the Russian side"."""
+    return tuple(one for row in _rows_of(name) for one in _acting_for(row))
+
+
+@lru_cache(maxsize=4096)
 def other_governments(name: str) -> tuple[str, ...]:
     """How governments are called whose names hold one of those: "South Sudan government" for Sudan's."""
     own = _rows_of(name)
     called = {_forms(find_words(one)) for row in own for one in (*row["names"], *row["adjectives"])}
-    return tuple(_governments(row for row in _rows() if row not in own and any(_hold(row, one) for one in called)))
+    others = [row for row in _rows() if row not in own and any(_hold(row, one) for one in called)]
+    return tuple(dict.fromkeys((*_governments(others), *(one for row in others for one in _acting_for(row)))))
 
 
-def _hold(row: dict[str, list[str]], called: Forms) -> bool:
+def _hold(row: _State, called: Forms) -> bool:
     longer = (_forms(find_words(one)) for one in (*row["names"], *row["adjectives"]))
     return any(one[: len(called)] == called or one[-len(called) :] == called for one in longer)
 
 
-def _governments(rows: Iterable[dict[str, list[str]]]) -> Iterator[str]:
+def _governments(rows: Iterable[_State]) -> Iterator[str]:
     for row in rows:
         for noun in ("government", "authorities"):
             yield from (f"{one} {noun}" for one in (*row["names"], *row["adjectives"]))
@@ -148,9 +166,22 @@ def _governments(rows: Iterable[dict[str, list[str]]]) -> Iterator[str]:
         yield from (f"government in {one}" for one in row["names"])
 
 
-def _rows_of(name: str) -> list[dict[str, list[str]]]:
+def _acting_for(row: _State) -> Iterator[str]:
+    return (f"{one} {noun}" for one in row["adjectives"] for noun in sorted(_OF_A_STATE))
+
+
+def _rows_of(name: str) -> list[_State]:
     named = {root.name for root in find_roots(name) if root.is_state}
     return [row for row in _rows() if row["names"][0] in named]
+
+
+def find_state(name: str) -> Actor | None:
+    """The state that a name means, or those who act for it: "Havana" and "Cuban officials" are Cuba."""
+    rows = _rows_of(name)
+    if len(rows) != 1:
+        return None
+    called, country = rows[0]["names"][0], rows[0]["country"]
+    return Actor(called, id=called.lower().replace(" ", "-"), kind="state", country=country)
 
 
 def is_state(words: Sequence[Word]) -> bool:
@@ -188,16 +219,19 @@ def _forms(words: Sequence[Word]) -> Forms:
 @cache
 def _states() -> dict[Forms, str]:
     """States by the words of their names, adjectives, peoples and seats."""
-    fields = ("names", "adjectives", "people", "seats")
-    return {_forms(_proper(find_words(one))): row["names"][0] for row in _rows() for key in fields for one in row[key]}
+    return {
+        _forms(_proper(find_words(one))): row["names"][0]
+        for row in _rows()
+        for one in (*row["names"], *row["adjectives"], *row["people"], *row["seats"])
+    }
 
 
 @cache
-def _all_of(key: str) -> frozenset[Forms]:
+def _all_of(key: Literal["names", "adjectives", "people", "seats"]) -> frozenset[Forms]:
     return frozenset(_forms(_proper(find_words(one))) for row in _rows() for one in row[key])
 
 
 @cache
-def _rows() -> list[dict[str, list[str]]]:
-    rows: list[dict[str, list[str]]] = json.loads(_STATES.read_text(encoding="utf-8"))
+def _rows() -> list[_State]:
+    rows: list[_State] = json.loads(_STATES.read_text(encoding="utf-8"))
     return rows

@@ -7,6 +7,7 @@ import pytest
 from stance.text import find_words
 from stance.variants import (
     find_roots,
+    find_state,
     governments,
     is_adjective,
     is_people,
@@ -14,6 +15,7 @@ from stance.variants import (
     is_state,
     other_governments,
     seats,
+    those_who_act_for,
 )
 
 
@@ -71,6 +73,17 @@ def test_governments_whose_names_hold_anothers_are_told() -> None:
         other_governments("Guinean government")
     )
     assert other_governments("Nigerian government") == ()
+
+
+def test_a_state_is_known_by_all_its_names_and_by_those_who_act_for_it() -> None:
+    for name in ("Cuba", "Havana", "Cuban officials", "Cuba's government"):
+        state = find_state(name)
+        assert state is not None
+        assert (state.name, state.id, state.kind, state.country) == ("Cuba", "cuba", "state", "CU")
+    for name in ("Cuban opposition", "Havana Front", "officials"):
+        assert find_state(name) is None
+    assert {"Russian officials", "Russian side"} <= set(those_who_act_for("Russia"))
+    assert those_who_act_for("Houthis") == ()
 
 
 def test_words_of_states_are_known() -> None:
