@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from stance.schema import (
     MAX_ACTORS,
+    MAX_NAME_LENGTH,
     MAX_TEXT_LENGTH,
     Actor,
     ActorStance,
@@ -27,7 +28,7 @@ MAX_DOCUMENTS = 64
 MAX_TITLE_LENGTH = 1000
 DEFAULT_PROCESS = "sochi"
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_NAME_LENGTH)]
 
 
 def _check_date(text: str) -> str:

@@ -26,7 +26,7 @@ from stance.names import (
     split_bracketed,
     surname,
 )
-from stance.schema import Actor, Mentioned, Span
+from stance.schema import MAX_NAME_LENGTH, Actor, Mentioned, Span
 from stance.text import Word, find_words, normalise
 from stance.variants import (
     Root,
@@ -123,7 +123,9 @@ class Finder:
         words = self._words[first:last]
         while words and (not _opens_name(words[0]) or _leads_up(words)):
             words = words[1:]
-        if not words or len(words) > MAX_NAME_WORDS or (words[-1].surface.islower() and words[-1].form in NO_ACTORS):
+        if not words or len(words) > MAX_NAME_WORDS or words[-1].end - words[0].start > MAX_NAME_LENGTH:
+            return ()
+        if words[-1].surface.islower() and words[-1].form in NO_ACTORS:
             return ()
         return words if len(words) > 1 or self._may_stand_alone(words[0], last - 1) else ()
 

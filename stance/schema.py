@@ -20,6 +20,8 @@ NONE_ID = LABEL2ID["none"]
 MAX_TEXT_LENGTH = 50_000
 #: Most actors that may be asked for.
 MAX_ACTORS = 50
+#: Longest name of an actor or a process, in code points; a longer one in a text is none.
+MAX_NAME_LENGTH = 200
 
 
 @dataclass(frozen=True, slots=True)

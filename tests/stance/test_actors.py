@@ -12,7 +12,7 @@ from stance.actors import Lexicon, find_all, find_given
 from stance.bundle import parse_actors
 from stance.names import surname
 from stance.schema import Actor, Span
-from stance.variants import find_state
+from stance.variants import find_roots, find_state, is_adjective
 
 HNC = "higher-negotiations-committee"
 DATA = Path(__file__).resolve().parents[2] / "data"
@@ -377,6 +377,15 @@ def test_names_are_found_as_they_are_written(lexicon: Lexicon, name: str, id: st
     )
     (one,) = find_given(text, [Actor(name)], lexicon)
     assert (one.actor.id, [text[span.start : span.end] for span in one.mentions]) == (id, expected)
+
+
+def test_a_tagged_stretch_that_is_longer_than_a_name_may_be_is_none(lexicon: Lexicon) -> None:
+    longest, longer = "B" + "a" * 199, "D" + "a" * 200
+    several = " ".join(["Caaaaaaaaaaaaaaaaaaaaaaa"] * 9)
+    kept = find_roots.cache_info().currsize, is_adjective.cache_info().currsize
+    assert found(f"{longer} and {several} said no.", lexicon, longer, several) == {}
+    assert (find_roots.cache_info().currsize, is_adjective.cache_info().currsize) == kept
+    assert found(f"{longest} said no.", lexicon, longest) == {longest: [longest]}
 
 
 def test_tagged_names_with_brackets_and_titles_are_kept(lexicon: Lexicon) -> None:
