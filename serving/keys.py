@@ -123,7 +123,8 @@ class KeyRing:
     """The keys of a file, read again whenever it changes.
 
     A file that vanishes or does not parse while the service runs leaves the last good keys in force, and the log
-    says so; an emptied file lets nobody in, as does a bad one that a new worker finds.
+    says so; so does one that cannot be read, until it can. An emptied file lets nobody in, as does a bad one that a
+    new worker finds.
     """
 
     def __init__(self, path: Path) -> None:
@@ -162,6 +163,8 @@ class KeyRing:
         try:
             self._keys = load_keys(self._path)
         except SettingError as error:
+            if isinstance(error.__cause__, OSError):  # it may pass, as a lack of descriptors does: look again
+                self._stamp = None
             log.error("the keys stay as they were, %d: %s", len(self._keys), error)
         else:
             log.info("%d keys read from %s", len(self._keys), self._path)

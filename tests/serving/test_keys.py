@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -72,6 +73,20 @@ def test_a_spoilt_file_leaves_the_keys_and_an_emptied_one_lets_nobody_in(
     assert ring.find(key) == "one"
     path.write_text("# nobody\n")
     assert ring.find(key) is None
+
+
+def test_a_file_that_could_not_be_read_for_a_moment_is_read_again(tmp_path: Path) -> None:
+    (kept, one), (revoked, two), path = make_key("one"), make_key("two"), tmp_path / "keys"
+    path.write_text(f"{one.line}\n{two.line}\n")
+    ring = KeyRing(path)
+    path.write_text(f"{one.line}\n")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        assert [ring.find(kept), ring.find(revoked)] == ["one", "two"]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert [ring.find(kept), ring.find(revoked)] == ["one", None]
 
 
 def test_a_bad_file_lets_nobody_in_until_it_is_mended(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
