@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import resource
 import signal
 import subprocess
 import sys
@@ -15,14 +16,17 @@ from stance.errors import DocumentError, StanceError
 
 #: Seconds of computing time that a file may take.
 SECONDS = 60.0
+#: Bytes of memory that its reader may take; the largest honest pages and PDFs take a third of that.
+MEMORY = 1 << 30
 _CODE = "import sys; sys.path[:] = {path!r}; from serving.reading import serve; serve({descriptor})"
 
 
 def read_file(data: bytes, name: str) -> FileText:
-    """The text of a file's bytes, as :func:`serving.texts.read_text` gives it, within :data:`SECONDS`.
+    """The text of a file's bytes, as :func:`serving.texts.read_text` gives it, within :data:`SECONDS` and
+    :data:`MEMORY`.
 
     Raises:
-        DocumentError: if the bytes are too many, hold no text, or take too long.
+        DocumentError: if the bytes are too many, hold no text, or take too long or too much memory.
         ExtraMissing: if the library that reads this kind is not installed.
     """
     if len(data) > MAX_FILE or is_plain(data, name):
@@ -57,7 +61,7 @@ class _Reader:
 
     def read(self, data: bytes, name: str) -> FileText | StanceError:
         try:
-            self._pipe.send((data, name, SECONDS))
+            self._pipe.send((data, name, SECONDS, MEMORY))
             found: FileText | StanceError = self._pipe.recv()
         except (EOFError, OSError):
             raise self._fault() from None
@@ -93,13 +97,23 @@ def serve(descriptor: int) -> None:
             pipe.send(_try(*pipe.recv()))
 
 
-def _try(data: bytes, name: str, seconds: float) -> FileText | StanceError:
+def _try(data: bytes, name: str, seconds: float, memory: int) -> FileText | StanceError:
     signal.setitimer(signal.ITIMER_PROF, seconds)
+    _bound_memory(memory)
     try:
         return read_text(data, name)
     except StanceError as error:
         return error
+    except MemoryError:
+        return unreadable(f"takes more than {memory >> 20:,} MiB of memory to read; save its text and give that")
     except Exception as error:  # whatever a broken file leads a library to
         return unreadable(f"cannot be read ({type(error).__name__}: {error}); open it and save it anew")
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def _bound_memory(most: int) -> None:
+    """Bound what this process may take; less than that may be set for it already."""
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    with suppress(ValueError):  # macOS has no such bound
+        resource.setrlimit(resource.RLIMIT_AS, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))

@@ -107,6 +107,8 @@ def _read_pdf(data: bytes) -> FileText:
         reader = PdfReader(io.BytesIO(data))
         pages = [page.extract_text() for page in reader.pages]
         title = reader.metadata.title if reader.metadata else None
+    except MemoryError:
+        raise
     except Exception as error:  # pypdf raises whatever a broken file leads it to
         raise unreadable(f"is a PDF that cannot be read ({error}); open it and save it anew") from error
     text = unwrap("\n\n".join(pages))

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -31,8 +32,8 @@ HTML = b"""<!DOCTYPE html><html><head><title>Talks open in Sochi</title>
 </article><footer>Copyright 2018. All rights reserved.</footer></body></html>"""
 
 
-def pdf(*lines: str, title: str = "", cmap: str = "") -> bytes:
-    """A PDF of one page, written by hand; ``cmap`` says what its letters mean."""
+def pdf(*lines: str, title: str = "", cmap: str = "", encoding: str = "") -> bytes:
+    """A PDF of one page, written by hand; ``cmap`` says what its letters mean, or the name ``encoding`` does."""
     shown = " ".join(f"({line}) Tj T*" for line in lines)
     stream = f"BT /F1 12 Tf 14 TL 72 720 Td {shown} ET".encode("ascii")
     objects = [
@@ -40,7 +41,8 @@ def pdf(*lines: str, title: str = "", cmap: str = "") -> bytes:
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
         b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 5 0 R"
         b" /Resources << /Font << /F1 4 0 R >> >> >>",
-        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica %s >>" % (b"/ToUnicode 7 0 R" if cmap else b""),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica %s%s >>"
+        % (b"/ToUnicode 7 0 R" if cmap else b"", f" /Encoding /{encoding}".encode() if encoding else b""),
         b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream),
         f"<< /Title ({title}) >>".encode("ascii"),
         b"<< /Length %d >>\nstream\n%s\nendstream" % (len(cmap), cmap.encode("ascii")),
@@ -205,6 +207,25 @@ def test_a_reader_that_dies_costs_the_file_in_hand_alone(endless: bytes) -> None
     reader.kill()
     reader.wait(timeout=60)
     assert read_file(pdf("Iran."), "a.pdf").text == "Iran."
+
+
+@pytest.fixture
+def new_reader(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Has the next file read by a process of its own."""
+    pytest.importorskip("pypdf", reason="the extra 'batch' is not installed")
+    monkeypatch.setattr(reading, "_IDLE", [])
+    yield
+    while reading._IDLE:
+        reading._IDLE.pop().close()
+
+
+@pytest.mark.usefixtures("new_reader")
+def test_a_file_that_takes_too_much_memory_costs_itself_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "MEMORY", 96 << 20)
+    with pytest.raises(DocumentError, match="takes more than 96 MiB of memory to read") as caught:
+        read_file(pdf("x) Tj " + "0 " * 1_000_000 + "(y"), "a.pdf")
+    assert caught.value.code == "unreadable_file"
+    assert read_file(pdf("Turkey."), "a.pdf").text == "Turkey."
 
 
 def test_plain_text_needs_no_reader(monkeypatch: pytest.MonkeyPatch) -> None:
