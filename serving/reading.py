@@ -53,6 +53,7 @@ class _Reader:
                 pass_fds=[other.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,  # libraries warn there in the file's own words
             )
 
     @property

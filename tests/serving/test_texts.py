@@ -228,6 +228,12 @@ def test_a_file_that_takes_too_much_memory_costs_itself_alone(monkeypatch: pytes
     assert read_file(pdf("Turkey."), "a.pdf").text == "Turkey."
 
 
+@pytest.mark.usefixtures("new_reader")
+def test_what_a_file_says_commands_no_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    assert read_file(pdf("Turkey.", encoding="#1b#5d0;owned#07"), "a.pdf").text
+    assert capfd.readouterr().err == ""
+
+
 def test_plain_text_needs_no_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "_IDLE", [])
     assert read_file(b"Turkey", "a.txt").text == "Turkey"
