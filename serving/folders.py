@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -42,9 +44,9 @@ def list_files(folder: Path, listing: Path) -> None:
 
 
 def _state(path: Path) -> tuple[int, int]:
-    """Bytes, and nanoseconds of the last change, of a file; zeros for one that cannot be looked at."""
+    """Bytes, and nanoseconds of the last change, of a file or link; zeros for one that cannot be looked at."""
     try:
-        state = path.stat()
+        state = path.lstat()
     except OSError:
         return 0, 0
     return state.st_size, state.st_mtime_ns
@@ -61,6 +63,15 @@ def _files(folder: Path, own: Path) -> Iterator[str]:
         for name in names:
             if not name.startswith("."):
                 yield os.path.relpath(os.path.join(parent, name), folder)
+
+
+def _open_regular(path: str, flags: int) -> int:
+    """Open a file; no link, which may lead out of the folder, and no pipe, which may never have anything to read."""
+    descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is a pipe, a socket or a device")
+    return descriptor
 
 
 def _refuse(error: OSError) -> None:
@@ -94,10 +105,11 @@ class Folder:
             told = "the file is not as it was when the batch was begun; begin anew with --overwrite"
             return Fault(index, shown, "unreadable_file", told)
         try:
-            with (self.path / name).open("rb") as stream:
+            with open(self.path / name, "rb", opener=_open_regular) as stream:
                 return File(index, shown, stream.read(MAX_FILE + 1))
         except OSError as error:
-            return Fault(index, shown, "unreadable_file", f"the file cannot be read: {error.strerror}")
+            reason = "it is a link; put the file itself there" if error.errno == errno.ELOOP else error.strerror
+            return Fault(index, shown, "unreadable_file", f"the file cannot be read: {reason}")
 
     def count(self) -> int:
         """How many files there are."""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -140,6 +141,24 @@ def test_a_folder(tmp_path: Path) -> None:
     ]
     assert isinstance(source, Folder)
     assert source.left_out() == 1
+
+
+def test_links_and_pipes_in_a_folder_are_faults(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (tmp_path / "secret").write_text("outside")
+    (folder / "a.txt").symlink_to(tmp_path / "secret")
+    os.mkfifo(folder / "b.txt")
+    (folder / "c.txt").write_text("inside")
+    (tmp_path / "link").symlink_to(folder)
+    found = list(source_of(tmp_path / "link").records({}))
+    assert [getattr(record, "message", None) for record in found] == [
+        "the file cannot be read: it is a link; put the file itself there",
+        "the file cannot be read: it is a pipe, a socket or a device",
+        None,
+    ]
+    assert [getattr(record, "code", "") for record in found] == ["unreadable_file", "unreadable_file", ""]
+    assert found[2].fields({})["text"] == "inside"
 
 
 def test_a_file_that_changed_since_it_was_listed_is_a_fault(tmp_path: Path) -> None:
