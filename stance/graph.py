@@ -53,6 +53,8 @@ def _read_fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     place = 0
     while place < len(message):
         tag, place = _read_varint(message, place)
+        if tag >> 32:  # ONNX Runtime would leave those bits out, and read another field
+            raise ValueError(f"the tag that ends at byte {place} has more than 32 bits")
         value: int | memoryview
         match tag & 7:
             case 0:

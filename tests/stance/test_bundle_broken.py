@@ -86,6 +86,29 @@ def test_external_data_is_found_wherever_it_hides(place: str) -> None:
     assert find_external(hidden_places()[place].SerializeToString()) == "secret"
 
 
+def with_tags_plus(more: int) -> bytes:
+    """A graph with an external tensor, whose tags that say so have ``more`` added."""
+    place = onnx.StringStringEntryProto(key="location", value="../../etc/passwd").SerializeToString()
+    tensor = TensorProto(name="secret", data_type=TensorProto.FLOAT, dims=[4]).SerializeToString()
+    tensor += varint((13 << 3 | 2) + more) + varint(len(place)) + place + varint((14 << 3) + more) + varint(1)
+    graph = graph_with().SerializeToString() + varint(5 << 3 | 2) + varint(len(tensor)) + tensor
+    return varint(7 << 3 | 2) + varint(len(graph)) + graph
+
+
+def varint(number: int) -> bytes:
+    head = b""
+    while number > 127:
+        head, number = head + bytes([number & 127 | 128]), number >> 7
+    return head + bytes([number])
+
+
+def test_external_data_does_not_hide_behind_tags_that_are_too_long() -> None:
+    assert find_external(with_tags_plus(0)) == "secret"
+    for more in (1 << 32, 1 << 35):
+        with pytest.raises(ValueError, match="more than 32 bits"):
+            find_external(with_tags_plus(more))
+
+
 def test_data_inside_the_graph_is_none_of_it() -> None:
     inside = numpy_helper.from_array(np.arange(4, dtype=np.float32), "x")
     assert find_external(helper.make_model(graph_with(initializers=(inside,))).SerializeToString()) is None
