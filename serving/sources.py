@@ -13,11 +13,14 @@ from typing import Any, Protocol
 from serving.cells import rows_of
 from serving.folders import Folder, list_files
 from serving.records import FIELDS, Cells, Fault, Line, Record, skip_done
-from stance.errors import BatchError, needs
+from stance.errors import BatchError, DocumentError, needs
 from stance.tables import find_delimiter
 
-#: Most bytes of a line of JSONL or of a cell of CSV: the longest text, each character escaped, and more.
+#: Most bytes of a line of JSONL or a row of Parquet, and characters of a row of CSV: the longest text, each character
+#: escaped, and more.
 MAX_LINE = 4 << 20
+#: Rows of Parquet that Arrow holds at a time: few, for how large they are it tells only then.
+_AT_ONCE = 16
 
 
 class Source(Protocol):
@@ -65,9 +68,9 @@ def open_source(path: Path, names: Mapping[str, str], listing: Path) -> Source:
     return Csv(path) if kind == ".csv" else JsonLines(path)
 
 
-def _record(index: int, row: Mapping[Any, Any] | str) -> Record:
+def _record(index: int, row: Mapping[Any, Any] | DocumentError) -> Record:
     """A row of a table, or what is wrong with it, as a record."""
-    return Fault(index, str(index), "invalid_request", row) if isinstance(row, str) else Cells(index, row)
+    return Fault(index, str(index), row.code, str(row)) if isinstance(row, DocumentError) else Cells(index, row)
 
 
 def _file_fingerprint(path: Path) -> str:
@@ -127,7 +130,7 @@ class Csv:
         for index, row in skip_done(self._rows(), done):
             yield _record(index, row)
 
-    def _rows(self) -> Iterator[dict[Any, Any] | str]:
+    def _rows(self) -> Iterator[dict[Any, Any] | DocumentError]:
         """Rows, or what is wrong with one. Bytes that are no UTF-8 come as surrogates, which no field may hold."""
         csv.field_size_limit(MAX_LINE)
         with self.path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
@@ -138,7 +141,8 @@ class Csv:
                 except StopIteration:
                     return
                 except csv.Error as error:
-                    yield f"the row that ends at line {rows.line_num} is no CSV: {error}; is a quote left open?"
+                    told = f"the row that ends at line {rows.line_num} is no CSV: {error}; is a quote left open?"
+                    yield DocumentError(told, code="invalid_request")
 
     def _delimiter(self) -> str:
         with self.path.open(encoding="utf-8-sig", errors="surrogateescape") as stream:
@@ -164,7 +168,7 @@ class Csv:
 
 @dataclass(frozen=True, slots=True)
 class Parquet:
-    """A Parquet file, read a few hundred rows at a time, and only the columns that are wanted."""
+    """A Parquet file, read a few rows at a time, and only the columns that are wanted."""
 
     path: Path
     wanted: tuple[str, ...]
@@ -174,26 +178,27 @@ class Parquet:
         for index, row in skip_done(self._rows(), done):
             yield _record(index, row)
 
-    def _rows(self) -> Iterator[dict[str, Any] | str]:
+    def _rows(self) -> Iterator[dict[str, Any] | DocumentError]:
         """Rows, or what is wrong with one."""
         with closing(self._open()) as file:
             wanted = [name for name in self.wanted if name in file.schema_arrow.names]
             for group in range(file.num_row_groups):
                 yield from self._rows_of_group(file, group, wanted)
 
-    def _rows_of_group(self, file: Any, group: int, wanted: list[str]) -> Iterator[dict[str, Any] | str]:
+    def _rows_of_group(self, file: Any, group: int, wanted: list[str]) -> Iterator[dict[str, Any] | DocumentError]:
         """Rows of a row group; where it is damaged, each row that cannot be read any more tells so."""
         left, reason = file.metadata.row_group(group).num_rows, "it holds fewer rows than it says"
         try:
-            for batch in file.iter_batches(batch_size=256, row_groups=[group], columns=wanted):
-                for row in islice(rows_of(batch), left):
+            for batch in file.iter_batches(batch_size=_AT_ONCE, row_groups=[group], columns=wanted):
+                for row in islice(rows_of(batch, MAX_LINE), left):
                     left -= 1
                     yield row
         except (OSError, ValueError) as error:
             if getattr(error, "errno", None):  # the disk, not the file
                 raise BatchError(f"{self.path}: cannot be read: {error}") from error
             reason = str(error)
-        yield from repeat(f"row group {group} of the file is damaged: {reason}", left)
+        told = f"row group {group} of the file is damaged: {reason}"
+        yield from repeat(DocumentError(told, code="invalid_request"), left)
 
     def _open(self) -> Any:
         with needs("pyarrow", "batch"):

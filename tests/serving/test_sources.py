@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import tracemalloc
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -122,6 +123,40 @@ def test_values_of_parquet_that_cannot_be_read_are_faults(tmp_path: Path) -> Non
     assert "'text'" in told[0]
     assert "utf-8" in told[0]
     assert "'date'" in told[1]
+
+
+def test_rows_of_parquet_that_unfold_beyond_measure_are_faults_and_cost_no_memory(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow", reason="the extra 'batch' is not installed")
+    import pyarrow.parquet as pq
+
+    large = pa.array(["a" * MAX_LINE, "b"])
+    texts = pa.DictionaryArray.from_arrays(pa.array([0] * 100 + [1], pa.int32()), large)
+    actors = pa.ListArray.from_arrays(range(0, 1011, 10), pa.DictionaryArray.from_arrays([1] * 1010, large))
+    pq.write_table(pa.table({"text": texts, "actors": actors}), tmp_path / "in.parquet", compression="zstd")
+    assert (tmp_path / "in.parquet").stat().st_size < 10_000
+    tracemalloc.start()
+    found = fields_of(source_of(tmp_path / "in.parquet"))
+    assert tracemalloc.get_traced_memory()[1] < 2 * MAX_LINE
+    tracemalloc.stop()
+    assert found == [*["document_too_large"] * 100, {"text": "b", "actors": ["b"] * 10}]
+
+
+@pytest.mark.parametrize("kind", ["struct", "list", "struct of lists"])
+def test_what_a_row_of_parquet_holds_is_measured_at_any_depth(tmp_path: Path, kind: str) -> None:
+    pa = pytest.importorskip("pyarrow", reason="the extra 'batch' is not installed")
+    import pyarrow.parquet as pq
+
+    long = pa.array(["a" * 1000, "b"])
+    many = pa.ListArray.from_arrays([0, 1, 5001], pa.DictionaryArray.from_arrays([1] + [0] * 5000, long))
+    process = {
+        "struct": pa.array([{"name": "b"}, {"name": "a" * (MAX_LINE + 1)}]),
+        "list": many,
+        "struct of lists": pa.StructArray.from_arrays([many], ["aliases"]),
+    }
+    pq.write_table(pa.table({"text": ["a", "b"], "process": process[kind]}), tmp_path / "in.parquet")
+    first, second = fields_of(source_of(tmp_path / "in.parquet"))
+    assert first["text"] == "a"
+    assert second == "document_too_large"
 
 
 def test_a_folder(tmp_path: Path) -> None:
