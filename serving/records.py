@@ -79,7 +79,7 @@ class Cells:
     """A row of a table: CSV or Parquet."""
 
     index: int
-    cells: Mapping[Any, Any]
+    cells: Mapping[str, Any]
 
     @property
     def size(self) -> int:
@@ -93,8 +93,6 @@ class Cells:
 
     def fields(self, names: Mapping[str, str]) -> dict[str, Any]:
         """See :class:`Record`; an empty cell is none, several actors in one cell have semicolons between."""
-        if None in self.cells:
-            raise _invalid(f"the row has {len(self.cells[None])} more cells than the header; quote cells with commas")
         fields = {name: cell for name, cell in _pick(self.cells, names).items() if cell != ""}
         if isinstance(fields.get("actors"), str):
             fields["actors"] = split_names([fields["actors"]])

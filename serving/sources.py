@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice, repeat
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TextIO
 
 from serving.cells import rows_of
 from serving.folders import Folder, list_files
@@ -63,9 +63,10 @@ def open_source(path: Path, names: Mapping[str, str], listing: Path) -> Source:
         path.open("rb").close()
     except OSError as error:
         raise BatchError(f"{path}: cannot be read: {error.strerror}") from error
-    if kind == ".parquet":
-        return Parquet(path, tuple(names.get(field, field) for field in FIELDS))
-    return Csv(path) if kind == ".csv" else JsonLines(path)
+    if kind in (".jsonl", ".ndjson"):
+        return JsonLines(path)
+    wanted = tuple(names.get(field, field) for field in FIELDS)
+    return Csv(path, wanted) if kind == ".csv" else Parquet(path, wanted)
 
 
 def _record(index: int, row: Mapping[Any, Any] | DocumentError) -> Record:
@@ -119,30 +120,89 @@ class JsonLines:
         """See :class:`Source`."""
 
 
+class _Lines:
+    """The lines of a CSV file, as many as a row of it may hold.
+
+    Attributes:
+        left: characters that the row may still have.
+        number: of the last line, from 1.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.left = MAX_LINE
+        self.number = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        """The next line; of one that is too long, the rest is passed over."""
+        line = self._stream.readline(self.left + 1)
+        if not line:
+            raise StopIteration
+        self.number += 1
+        self.left -= len(line)
+        if self.left >= 0:
+            return line
+        while line and line[-1] not in "\r\n":
+            line = self._stream.readline(MAX_LINE)
+        told = f"the row that ends at line {self.number} has more than {MAX_LINE:,} characters; is a quote left open?"
+        raise DocumentError(told, code="document_too_large")
+
+
 @dataclass(frozen=True, slots=True)
 class Csv:
     """A CSV file in UTF-8 with a header; the header tells whether commas, semicolons or tabs part its cells."""
 
     path: Path
+    wanted: tuple[str, ...]
 
     def records(self, done: Mapping[int, int]) -> Iterator[Record]:
         """See :class:`Source`."""
         for index, row in skip_done(self._rows(), done):
             yield _record(index, row)
 
-    def _rows(self) -> Iterator[dict[Any, Any] | DocumentError]:
-        """Rows, or what is wrong with one. Bytes that are no UTF-8 come as surrogates, which no field may hold."""
+    def _rows(self) -> Iterator[dict[str, str] | DocumentError]:
+        """Rows, but only the columns that are wanted, or what is wrong with one."""
+        rows = self._cells()
+        header = self._header(rows)
+        places = {name: place for place, name in enumerate(header) if name in self.wanted}
+        for row in rows:
+            if isinstance(row, DocumentError):
+                yield row
+            elif len(row) > len(header):
+                told = f"the row has {len(row) - len(header)} more cells than the header; quote cells with commas"
+                yield DocumentError(told, code="invalid_request")
+            elif row:
+                yield {name: row[place] for name, place in places.items() if place < len(row)}
+
+    def _cells(self) -> Iterator[list[str] | DocumentError]:
+        """The cells of each row, the header's first, or what is wrong with one.
+
+        Bytes that are no UTF-8 come as surrogates, which no field may hold.
+        """
         csv.field_size_limit(MAX_LINE)
         with self.path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
-            rows = csv.DictReader(stream, delimiter=self._delimiter())
+            lines = _Lines(stream)
+            rows = csv.reader(lines, delimiter=self._delimiter())
             while True:
+                lines.left = MAX_LINE
                 try:
                     yield next(rows)
                 except StopIteration:
                     return
+                except DocumentError as error:
+                    yield error
                 except csv.Error as error:
-                    told = f"the row that ends at line {rows.line_num} is no CSV: {error}; is a quote left open?"
+                    told = f"the row that ends at line {lines.number} is no CSV: {error}; is a quote left open?"
                     yield DocumentError(told, code="invalid_request")
+
+    def _header(self, rows: Iterator[list[str] | DocumentError]) -> list[str]:
+        header = next(rows, [])
+        if isinstance(header, DocumentError):
+            raise BatchError(f"{self.path}: the header cannot be read: {header}")
+        return header
 
     def _delimiter(self) -> str:
         with self.path.open(encoding="utf-8-sig", errors="surrogateescape") as stream:
@@ -162,8 +222,7 @@ class Csv:
 
     def columns(self) -> list[str]:
         """See :class:`Source`."""
-        with self.path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
-            return next(csv.reader(stream, delimiter=self._delimiter()), [])
+        return self._header(self._cells())
 
 
 @dataclass(frozen=True, slots=True)

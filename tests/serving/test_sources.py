@@ -79,9 +79,42 @@ def test_rows_that_are_no_csv_are_faults(tmp_path: Path) -> None:
     path.write_bytes(b'text,id\na,1\nb,2,3\nc,4\n"' + b"x" * (MAX_LINE + 1) + b'"\nd,5\n')
     found = fields_of(source_of(path))
     assert found[:3] == [{"text": "a", "id": "1"}, "invalid_request", {"text": "c", "id": "4"}]
-    assert found[3] == "invalid_request"
-    assert found[-1] == {"text": "d", "id": "5"}
+    assert found[3:] == ["document_too_large", {"text": "d", "id": "5"}]
     assert [one.name for one in source_of(path).records({})] == list(map(str, range(len(found))))
+
+
+def test_a_row_of_csv_without_end_is_one_fault_and_costs_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    path.write_text(f"text,id\na,1\n{'x' * 5 * MAX_LINE}\nb,2\n{',' * 5 * MAX_LINE}\r\n\nc,3\n")
+    tracemalloc.start()
+    found = fields_of(source_of(path))
+    assert tracemalloc.get_traced_memory()[1] < 6 * MAX_LINE
+    tracemalloc.stop()
+    long = "document_too_large"
+    assert found == [{"text": "a", "id": "1"}, long, {"text": "b", "id": "2"}, long, {"text": "c", "id": "3"}]
+
+
+def test_an_open_quote_takes_no_more_of_csv_than_a_row_may_have(tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    path.write_text('text,id\n"' + ("x" * 1023 + "\n") * (MAX_LINE // 1024 + 1) + "b,2\n")
+    assert [getattr(record, "code", "") for record in source_of(path).records({})] == ["document_too_large", "", ""]
+
+
+def test_rows_of_csv_keep_what_is_wanted_of_many_columns(tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    path.write_text("text," + ",".join(map(str, range(100_000))) + "\na\n" + "b," * 100_000 + "b\n" + "," * 100_001)
+    assert [getattr(record, "cells", None) for record in source_of(path).records({})] == [
+        {"text": "a"},
+        {"text": "b"},
+        None,
+    ]
+
+
+def test_a_header_of_csv_that_is_none_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    path.write_text("x" * (MAX_LINE + 1) + "\na\n")
+    with pytest.raises(BatchError, match="the header cannot be read: the row that ends at line 1 has more"):
+        source_of(path).columns()
 
 
 def test_parquet(tmp_path: Path) -> None:
