@@ -6,6 +6,7 @@ A document has a row for each actor; one without actors, or with an error, has a
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +54,8 @@ COLUMNS: Mapping[str, tuple[str, str]] = {
     "error_field": ("string", "the field at fault, where one is"),
 }
 _LISTS = ("plausible", "mentions", "evidence", "warnings")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+#: Where a spreadsheet may see a formula begin: at a cell's start, and behind whatever it may take for a cell's end.
+_FORMULA = re.compile(r'^(?=[=+\-@\t\r])|(?<=[;,\t\r\n])("*+)(?=[=+\-@])')
 
 
 def _row(index: int, doc_id: str, **values: object) -> Row:
@@ -118,8 +120,11 @@ def spreadsheet_cells(row: Row) -> dict[str, object]:
 
 
 def without_formula(cell: object) -> object:
-    """The cell, with an apostrophe before what a spreadsheet would run as a formula, as OWASP advises."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+    """The cell, with an apostrophe before what a spreadsheet would run as a formula, as OWASP advises.
+
+    Within the cell too: a spreadsheet that parts cells by another mark heeds no quotes around this one.
+    """
+    return _FORMULA.sub(r"\1'", cell) if isinstance(cell, str) else cell
 
 
 def arrow_schema() -> pyarrow.Schema:

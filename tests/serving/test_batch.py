@@ -24,9 +24,10 @@ from serving.answers import answer
 from serving.batch import Job, run_batch
 from serving.chunks import Defaults, Done, classify_chunk
 from serving.local import classify_local
-from serving.parts import Parts
+from serving.parts import JOINED, Parts
 from serving.records import Cells, File, Line, Record
-from serving.rows import COLUMNS, PROBABILITIES, arrow_schema, parse_rows
+from serving.rows import COLUMNS, PROBABILITIES, arrow_schema, dump_rows, error_row, parse_rows, without_formula
+from serving.schemas import ErrorOut
 from stance.bundle import load_bundle
 from stance.errors import BatchError, DocumentError, ExtraMissing
 
@@ -162,6 +163,25 @@ def test_csv_is_for_spreadsheets(tiny_bundle: Path, tmp_path: Path) -> None:
     assert turkey["plausible"].split("; ") == told["plausible"]
     assert float(turkey["p_support"]) == told["p_support"]
     assert (rows[-1]["error_code"], rows[-1]["actor"], rows[-1]["mentions"]) == ("unknown_process", "", "")
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+@pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_NONE])
+def test_no_cell_of_csv_is_a_formula_whatever_parts_the_cells(tmp_path: Path, mark: str, quoting: Any) -> None:
+    titles = ["=1", "Turkey;=1+1;x", "Turkey\n=1|2", "Turkey\r@x", 'Turkey;""=1;x', 'a\t"-1', "a,+1", "\t=1", "\n=1"]
+    told = ErrorOut(code="empty_text", message="text is empty")
+    rows = [error_row(0, "d", told, {"title": title, "date": f"x;{title}"}) for title in titles]
+    (tmp_path / "part").write_bytes(dump_rows(rows))
+    JOINED[".csv"]([tmp_path / "part"], tmp_path / "out.csv")
+    with (tmp_path / "out.csv").open(encoding="utf-8-sig", newline="") as stream:
+        cells = [cell for row in csv.reader(stream, delimiter=mark, quoting=quoting) for cell in row]
+    assert len(cells) > len(titles)
+    assert not [cell for cell in cells if cell.lstrip('"').startswith(("=", "+", "-", "@"))]
+
+
+@pytest.mark.parametrize("text", ["A well-known plan; it = peace.", "a, -1; +2\n–3", "x@y, 3+4-5", ""])
+def test_text_without_formulas_is_left_as_it_is(text: str) -> None:
+    assert without_formula(text) == text
 
 
 def test_a_bad_value_of_parquet_is_a_row(tiny_bundle: Path, tmp_path: Path) -> None:
