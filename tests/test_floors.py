@@ -22,6 +22,10 @@ FLOORS = {
     "transformers": "5.3",
     "onnx": "1.21",
     "skops": "0.13",
+    "lxml": "6.1",
+    "lxml-html-clean": "0.4.5",
+    "onnxruntime": "1.27",
+    "pypdf": "7.0",
     "aiohttp": "3.13.3",
     "cryptography": "46.0.5",
     "h11": "0.16",
@@ -37,7 +41,7 @@ FLOORS = {
     "werkzeug": "3.1.6",
 }
 #: Those that the project itself asks for have the floor there too.
-DECLARED = ("bentoml", "transformers", "onnx", "skops")
+DECLARED = ("bentoml", "transformers", "onnx", "skops", "lxml", "lxml-html-clean", "onnxruntime", "pypdf")
 
 
 def pins() -> dict[str, Version]:
