@@ -24,8 +24,12 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 def read_headers(scope: Scope) -> dict[str, str]:
-    """A request's headers, names in lower case; of one sent twice the last."""
-    return {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
+    """A request's headers, names in lower case; of one sent twice both values, with a comma between, as HTTP has it."""
+    headers: dict[str, str] = {}
+    for raw, value in scope["headers"]:
+        name, said = raw.decode("latin-1").lower(), value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {said}" if name in headers else said
+    return headers
 
 
 def find_request_id(headers: dict[str, str]) -> str:

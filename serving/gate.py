@@ -170,9 +170,10 @@ class Gate:
     async def _read(self, scope: Scope, receive: Receive, body: bytearray, response: Response) -> None:
         """Read a body into ``body``; every byte counts as pending from its arrival."""
         headers = read_headers(scope)
-        media_type = headers.get("content-type", "application/json").split(";")[0].strip().lower()
-        if media_type != "application/json":
-            raise Refusal(415, f"content type {media_type!r} is not supported; send application/json")
+        told = headers.get("content-type", "application/json")
+        # What reads the body goes by the first of two content types: there may be but one.
+        if told.partition(";")[0].strip().lower() != "application/json" or "," in told:
+            raise Refusal(415, f"content type {told!r} is not supported; send application/json, once")
         if headers.get("content-encoding", "identity").lower() != "identity":
             raise Refusal(415, f"content encoding {headers['content-encoding']!r} is not supported; send plain JSON")
         limit = self._limits.max_batch_body if scope["path"].endswith("/batch") else self._limits.max_body

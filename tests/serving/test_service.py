@@ -160,6 +160,19 @@ def check_refusal(answer: httpx.Response, status: int, code: str) -> None:
     assert error["message"]
 
 
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("Content-Type", ["multipart/form-data; boundary=x", "application/json"]),
+        ("Content-Type", ["application/json; charset=utf-8"] * 2),
+        ("Content-Encoding", ["gzip", "identity"]),
+    ],
+)
+def test_what_a_body_is_may_be_said_but_once(client: httpx.Client, name: str, values: list[str]) -> None:
+    body, headers = b'{"text": "Turkey came to Sochi."}', [(name, value) for value in values]
+    check_refusal(client.post("/classify", content=body, headers=headers), 415, "unsupported_media_type")
+
+
 @pytest.mark.parametrize("path", ["/nope", "/classify/x", "/static_content/index.css", "/../etc/passwd"])
 def test_unknown_paths(client: httpx.Client, path: str) -> None:
     check_refusal(client.get(path), 404, "not_found")
