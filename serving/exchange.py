@@ -32,6 +32,11 @@ def read_headers(scope: Scope) -> dict[str, str]:
     return headers
 
 
+def has_two_lengths(headers: dict[str, str]) -> bool:
+    """Whether a request tells its body's end in two ways, by which a proxy and the service may read it differently."""
+    return "content-length" in headers and "transfer-encoding" in headers
+
+
 def find_request_id(headers: dict[str, str]) -> str:
     """The id that the caller gave, if it is 1 to 64 letters, digits, ``.``, ``_`` or ``-``; else a new one."""
     given = headers.get(REQUEST_ID_HEADER.lower(), "")

@@ -16,7 +16,7 @@ from serving.assets import describe_version, load_assets
 from serving.backlog import Backlog
 from serving.connections import answering, take_connections
 from serving.docs import load_docs
-from serving.exchange import DEADLINE, REQUEST_ID, drain, find_request_id, read_headers, replay, watch
+from serving.exchange import DEADLINE, REQUEST_ID, drain, find_request_id, has_two_lengths, read_headers, replay, watch
 from serving.faults import TOO_LATE
 from serving.keys import CHALLENGE, OPEN, KeyRing, shown_key
 from serving.logs import Served, log_request
@@ -72,7 +72,10 @@ class Gate:
         request_id = find_request_id(headers)
         REQUEST_ID.set(request_id)
         response = Response(send, request_id)
+        response.is_last = has_two_lengths(headers)
         try:
+            if response.is_last:
+                raise Refusal(400, "Content-Length and Transfer-Encoding are both given; send one of them")
             key = self._check_key(scope["path"], headers)
             await self._route(scope, receive, response)
         except Refusal as refusal:

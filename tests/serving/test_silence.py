@@ -119,6 +119,17 @@ def test_a_request_sent_behind_another_may_take_its_time(url: str) -> None:
         assert answer.status == 200
 
 
+def test_a_body_whose_end_is_told_in_two_ways_is_refused_and_the_connection_closed(url: str) -> None:
+    told = b"Content-Type: application/json\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with connect(url) as client:
+        client.sendall(b"POST /classify HTTP/1.1\r\nHost: x\r\n" + told + b"2\r\n{}\r\n0\r\n\r\n" + ASKED)
+        answer = b"".join(iter(lambda: client.recv(1 << 16), b""))
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"\r\nconnection: close\r\n" in answer.lower()
+    assert b'"invalid_request"' in answer
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
 def test_silent_clients_lock_nobody_out_and_the_log_tells(
     url: str, log: Path, find_server: Callable[[str], psutil.Process]
 ) -> None:
