@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
+from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ REQUEST_ID_HEADER = "X-Request-ID"
 REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 #: That request's deadline; the handler's thread inherits it.
 DEADLINE: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
+#: A stretch of JSON without a list, object or comma outside its strings, and the next of these. It has but one way to
+#: match, and a string without an end takes all the rest, so that the time is linear whatever the bytes are.
+_NEXT_PART = re.compile(rb'(?:[^"\[{,]++|"(?:[^"\\]++|\\.)*+"?)*+([\[{,]?)', re.DOTALL)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -41,6 +45,14 @@ def find_request_id(headers: dict[str, str]) -> str:
     """The id that the caller gave, if it is 1 to 64 letters, digits, ``.``, ``_`` or ``-``; else a new one."""
     given = headers.get(REQUEST_ID_HEADER.lower(), "")
     return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def has_more_parts(body: bytes | bytearray, most: int) -> bool:
+    """Whether a body of JSON has more lists, objects and commas outside its strings than ``most``."""
+    if sum(map(body.count, (b"[", b"{", b","))) <= most:
+        return False
+    match = next(islice(_NEXT_PART.finditer(body), most, None), None)
+    return match is not None and bool(match[1])
 
 
 def replay(body: bytes, gone: asyncio.Event) -> Receive:

@@ -16,7 +16,17 @@ from serving.assets import describe_version, load_assets
 from serving.backlog import Backlog
 from serving.connections import answering, take_connections
 from serving.docs import load_docs
-from serving.exchange import DEADLINE, REQUEST_ID, drain, find_request_id, has_two_lengths, read_headers, replay, watch
+from serving.exchange import (
+    DEADLINE,
+    REQUEST_ID,
+    drain,
+    find_request_id,
+    has_more_parts,
+    has_two_lengths,
+    read_headers,
+    replay,
+    watch,
+)
 from serving.faults import TOO_LATE
 from serving.keys import CHALLENGE, OPEN, KeyRing, shown_key
 from serving.logs import Served, log_request
@@ -35,6 +45,9 @@ _GETS = ("/metrics", "/version")
 #: Bytes of a body that is let in and dropped though it is refused, and the seconds that it may take: a connection that
 #: is closed while its client still sends may lose the refusal.
 _SMALL, _DRAIN_SECONDS = 1 << 16, 1.0
+#: Lists, objects and commas outside its strings that a body may have: the largest that holds to the contract has
+#: 173,377, and each may take 300 bytes when it is parsed, which is done whole and before anything else can be done.
+_MOST_PARTS = 200_000
 #: What the model has worked on, to its end or to its deadline.
 _WORKED_ON = (200, 504)
 
@@ -79,7 +92,7 @@ class Gate:
             key = self._check_key(scope["path"], headers)
             await self._route(scope, receive, response)
         except Refusal as refusal:
-            await response.refuse(refusal.status, str(refusal), refusal.headers)
+            await response.refuse(refusal)
         finally:
             path, status, seconds = self._label(scope["path"]), response.status or 500, time.monotonic() - started
             metrics.count_answer(path, status, seconds)
@@ -129,6 +142,7 @@ class Gate:
         try:
             with metrics.track():
                 await self._read(scope, receive, body, response)
+                _check_parts(body)
                 self._send_elsewhere(response)
                 with self._backlog.queue(len(body)) as number:
                     last = time.monotonic() + self._limits.deadline
@@ -163,7 +177,7 @@ class Gate:
         try:
             done, _ = await asyncio.wait({handler}, timeout=self._limits.deadline + GRACE)
             if not done:
-                await response.refuse(504, TOO_LATE, {})
+                await response.refuse(Refusal(504, TOO_LATE))
             await handler
             await response.close()
         finally:
@@ -212,6 +226,12 @@ class Gate:
             metrics.take_in(len(chunk))
             if not message.get("more_body", False):
                 return
+
+
+def _check_parts(body: bytearray) -> None:
+    if has_more_parts(body, _MOST_PARTS):
+        told = f"the body has more than {_MOST_PARTS:,} lists, objects and commas outside its strings"
+        raise Refusal(400, f"{told}; send only what /docs has", code="too_many_values")
 
 
 def known_method(method: str) -> str:

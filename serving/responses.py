@@ -55,11 +55,14 @@ _PHRASES = {503: "not ready yet; try again in a moment", 504: TOO_LATE}
 
 
 class Refusal(Exception):
-    """A refusal that the gate itself decides on."""
+    """A refusal that the gate itself decides on; its code is the status's unless it has one of its own."""
 
-    def __init__(self, status: int, message: str, *, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, status: int, message: str, *, headers: dict[str, str] | None = None, code: str | None = None
+    ) -> None:
         super().__init__(message)
         self.status = status
+        self.code = code or CODES[status]
         self.headers = headers or {}
 
 
@@ -101,10 +104,11 @@ class Response:
         if not message.get("more_body", False):
             await self._finish(status, parse_refusal(status, bytes(body)), {})
 
-    async def refuse(self, status: int, message: str, headers: dict[str, str]) -> None:
+    async def refuse(self, refusal: Refusal) -> None:
         """Answer with a refusal, unless a response has begun; whatever the application still sends is dropped."""
         if not self.status:
-            await self._finish(status, ErrorOut(code=CODES[status], message=message), headers)
+            error = ErrorOut(code=refusal.code, message=str(refusal))
+            await self._finish(refusal.status, error, refusal.headers)
 
     def abandon(self) -> None:
         """Nobody is there any more: whatever is still sent is dropped."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from typing import Any
 
@@ -180,3 +181,40 @@ def test_a_refused_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest
 
     assert asyncio.run(flood()) < 5
     assert (sent[0]["status"], dict(sent[0]["headers"]).get(b"connection")) == (429, None)
+
+
+def request(aliases: int, text: str) -> dict[str, Any]:
+    """A document with all that the contract allows, but for so many aliases of each name."""
+    named = {"name": "x", "aliases": ["[,{"] * aliases}
+    more = {"title": "[", "date": "2018-01-31", "id": ","}
+    return {"text": text, "actors": [named] * 50, "process": named, **more}
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (json.dumps({"documents": [request(50, "[" * 40_000 + '\\",{')] * 64}).encode(), 200),  # the largest of all
+        (json.dumps({"documents": [request(60, "x")] * 64}).encode(), 400),
+        (b'{"documents":[' + b"[" * 3_000_000, 400),
+        (b'{"documents":[' + b"[]," * 3_000_000, 400),
+        (b'{"documents":[{' + b'"a":0,' * 1_000_000, 400),
+        (b'{"documents":["' + b"," * 3_000_000, 200),  # no JSON, but nothing that takes memory either
+        (b'\\"' * 1_000_000 + b"," * 250_000, 200),
+    ],
+)
+def test_a_body_of_more_parts_than_any_document_needs_is_not_parsed(body: bytes, status: int) -> None:
+    sent: list[dict[str, Any]] = []
+    messages: list[dict[str, Any]] = [{"type": "http.request", "body": body}]
+
+    async def receive() -> dict[str, Any]:
+        return messages.pop(0) if messages else await asyncio.Event().wait()  # type: ignore[return-value]
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/classify/batch", "headers": []}
+    started = time.monotonic()
+    asyncio.run(Gate(OneThread())(scope, receive, send))
+    assert sent[0]["status"] == status
+    assert status == 200 or b'"code":"too_many_values"' in sent[1]["body"]
+    assert time.monotonic() - started < 3
