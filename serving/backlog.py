@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from serving.responses import Refusal
-from serving.settings import Limits
+from serving.settings import GRACE, Limits
 
 #: Seconds that a byte of a body takes, until it was measured.
 _FIRST_GUESS = 1e-5
@@ -50,9 +50,9 @@ class Backlog:
         """Seconds until what is queued will be done."""
         if not self._queue:
             return 0.0
-        pace = self._seconds / self._bytes
-        current = pace * next(iter(self._queue.values()))
-        return pace * sum(self._queue.values()) - min(current, time.monotonic() - self._since)
+        pace, longest = self._seconds / self._bytes, self._limits.deadline + GRACE
+        each = [min(pace * size, longest) for size in self._queue.values()]
+        return sum(each) - min(each[0], time.monotonic() - self._since)
 
     def admit(self) -> None:
         """Let a request in that would come last.

@@ -2,17 +2,22 @@
 
 Workers share the socket that they all listen on: one that has work leaves new connections to the others. By itself
 asyncio has whichever worker wakes first take every connection that waits, and two clients may well share one worker
-while another stands idle. And uvicorn keeps a connection for ever on which no request's head is complete.
+while another stands idle. And uvicorn keeps a connection for ever on which no request's head is complete, or whose
+client takes nothing of its answer.
 """
 
 from __future__ import annotations
 
 import asyncio
 import errno
+import fcntl
 import logging
+import math
+import struct
+import termios
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +37,9 @@ _AT_ONCE = 32
 #: Seconds until it tries again where the system has no room for a connection, and how the system says so.
 _RETRY = 1.0
 _NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+#: Of an answer that waits something must be taken in so many times the time that a head may take: the system tells of
+#: what was taken in pieces of up to 64 KiB, so that a minute lets a client go on that takes a kilobyte a second.
+_UNREAD = 6
 #: The connection that a request came by; the task that answers inherits it. Weak: BentoML keeps the context of every
 #: request until its timeout, long after the answer.
 _CONNECTION: ContextVar[weakref.ref[Connection] | None] = ContextVar("connection", default=None)
@@ -79,7 +87,8 @@ def answering() -> Iterator[None]:
 
 
 class Connection(asyncio.Protocol):
-    """A connection that is closed where a request's head takes too long: the first, or one that has begun.
+    """A connection that is closed where a request's head takes too long, the first or one that has begun, and where
+    nothing is taken of an answer.
 
     Args:
         own: the protocol that does all the rest.
@@ -94,11 +103,13 @@ class Connection(asyncio.Protocol):
         self._own = own
         self._patience = patience
         self._timer: asyncio.TimerHandle | None = None
+        self._look: asyncio.TimerHandle | None = None
         self.answering = 0
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """See :class:`asyncio.Protocol`; the time of the first head begins."""
         self._transport = transport
+        transport.set_write_buffer_limits(high=0)  # whatever the system does not take at once is waited for
         self._wait()
         self._own.connection_made(transport)
 
@@ -116,14 +127,17 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """See :class:`asyncio.Protocol`."""
         self.stop_waiting()
+        self._stop_looking()
         self._own.connection_lost(exc)
 
     def pause_writing(self) -> None:
-        """See :class:`asyncio.Protocol`."""
+        """See :class:`asyncio.Protocol`; an answer waits to be taken."""
         self._own.pause_writing()
+        self._look_after(math.inf)
 
     def resume_writing(self) -> None:
         """See :class:`asyncio.Protocol`."""
+        self._stop_looking()
         self._own.resume_writing()
 
     def stop_waiting(self) -> None:
@@ -134,6 +148,27 @@ class Connection(asyncio.Protocol):
 
     def _wait(self) -> None:
         self._timer = self._loop.call_later(self._patience, self._transport.close)
+
+    def _look_after(self, before: float) -> None:
+        """Go on with an answer if fewer bytes than ``before`` wait, and look again later."""
+        left = self._transport.get_write_buffer_size() + self._sending()
+        if left < before:
+            self._look = self._loop.call_later(_UNREAD * self._patience, self._look_after, left)
+        else:
+            log.warning("a connection was closed whose client took nothing of its answer any more")
+            self._transport.abort()
+
+    def _sending(self) -> int:
+        """Bytes that the system has of an answer and that have not arrived; 0 where it does not tell."""
+        with suppress(OSError):
+            told = fcntl.ioctl(self._transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4))
+            return int(struct.unpack("i", told)[0])
+        return 0
+
+    def _stop_looking(self) -> None:
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None
 
 
 class Listener:

@@ -91,6 +91,7 @@ class Gate:
                 raise Refusal(400, "Content-Length and Transfer-Encoding are both given; send one of them")
             key = self._check_key(scope["path"], headers)
             await self._route(scope, receive, response)
+            await response.deliver()
         except Refusal as refusal:
             await response.refuse(refusal)
         finally:

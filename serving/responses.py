@@ -30,6 +30,8 @@ CODES = {
 #: Headers of BentoML's: an id that no line of the log has, and what the server is made with.
 _FOREIGN = (b"x-bentoml-request-id", b"server")
 _CLOSE = (b"connection", b"close")
+#: Headers and body.
+_Answer = tuple[list[tuple[bytes, bytes]], bytes]
 #: Nothing from elsewhere, nothing inline, no framing, and no string ever taken for markup.
 POLICY = "; ".join(
     (
@@ -67,11 +69,14 @@ class Refusal(Exception):
 
 
 class Response:
-    """The ``send`` of one response: lets success through and gives every refusal its one shape.
+    """The ``send`` of one response: gives every refusal its one shape.
+
+    What the application answers is held until :meth:`deliver`: it is done with the request before the client, which may
+    be slow, has taken anything.
 
     Attributes:
-        status: of what was sent, 0 until then; 499 if the client went away before.
-        code: of the error that was sent.
+        status: of the answer, 0 until it is whole; 499 if the client went away before.
+        code: of the error that it tells.
         is_last: whether the connection is to be closed after it.
     """
 
@@ -81,64 +86,71 @@ class Response:
         self.status = 0
         self.code: str | None = None
         self.is_last = False
-        self._held: tuple[int, bytearray] | None = None
-        self._is_over = False
-        self._is_lost = False
+        self._start: Message = {}
+        self._parts: list[bytes] = []
+        self._answer: _Answer | None = None
+        self._is_sent = False
 
     async def __call__(self, message: Message) -> None:
         """Take a message of the application's."""
-        if self._is_over:
+        if self.status:
             return
         if message["type"] == "http.response.start":
-            if message["status"] >= 400:
-                self._held = (message["status"], bytearray())
-                return
-            self.status = message["status"]
-            own = [pair for pair in message.get("headers", ()) if pair[0].lower() not in _FOREIGN]
-            message = {**message, "headers": [*own, *self._common()]}
-        if self._held is None:
-            await self._send(message)
+            self._start = message
             return
-        status, body = self._held
-        body += message.get("body", b"")
-        if not message.get("more_body", False):
-            await self._finish(status, parse_refusal(status, bytes(body)), {})
+        self._parts.append(message.get("body", b""))
+        if message.get("more_body", False):
+            return
+        self.status, body = self._start["status"], b"".join(self._parts)
+        if self.status < 400:
+            own = [pair for pair in self._start.get("headers", ()) if pair[0].lower() not in _FOREIGN]
+            self._answer = own, body
+        else:
+            self._answer = self._error(parse_refusal(self.status, body), {})
+
+    async def deliver(self) -> None:
+        """Send what the application answered, unless something else was sent in its place."""
+        if self._answer is not None and not self._is_sent:
+            await self._respond(self.status, *self._answer)
 
     async def refuse(self, refusal: Refusal) -> None:
-        """Answer with a refusal, unless a response has begun; whatever the application still sends is dropped."""
+        """Answer with a refusal, unless there is an answer; whatever the application still sends is dropped."""
         if not self.status:
             error = ErrorOut(code=refusal.code, message=str(refusal))
-            await self._finish(refusal.status, error, refusal.headers)
+            await self._respond(refusal.status, *self._error(error, refusal.headers))
 
     def abandon(self) -> None:
         """Nobody is there any more: whatever is still sent is dropped."""
-        self._is_lost = not self.status
-        self.status, self._is_over = self.status or 499, True
+        self.status = self.status or 499
 
     async def close(self) -> None:
         """Answer a client that has gone after all: BentoML waits for an answer's first message, at shutdown too."""
-        if self._is_lost:
-            await self._finish(499, ErrorOut(code=CODES[499], message="the client went away"), {})
+        if self.status == 499 and not self._is_sent:
+            gone = ErrorOut(code=CODES[499], message="the client went away")
+            await self._respond(499, *self._error(gone, {}))
 
     async def plain(self, body: bytes, content_type: str) -> None:
         """Answer with 200."""
-        await self._respond(200, body, {"Content-Type": content_type, **_PLAIN_HEADERS})
+        await self._respond(200, *_answer(body, {"Content-Type": content_type, **_PLAIN_HEADERS}))
 
-    async def _finish(self, status: int, error: ErrorOut, headers: dict[str, str]) -> None:
+    def _error(self, error: ErrorOut, headers: dict[str, str]) -> _Answer:
         self.code = error.code
         body = ErrorResponse(error=error).model_dump_json().encode()
-        await self._respond(status, body, {"Content-Type": "application/json", **headers})
+        return _answer(body, {"Content-Type": "application/json", **headers})
 
-    async def _respond(self, status: int, body: bytes, headers: dict[str, str]) -> None:
-        self.status, self._is_over = status, True
-        pairs = {**headers, "Content-Length": str(len(body))}.items()
-        raw = [*((key.lower().encode(), value.encode()) for key, value in pairs), *self._common()]
-        await self._send({"type": "http.response.start", "status": status, "headers": raw})
+    async def _respond(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        self.status, self._is_sent = status, True
+        await self._send({"type": "http.response.start", "status": status, "headers": [*headers, *self._common()]})
         await self._send({"type": "http.response.body", "body": body})
 
     def _common(self) -> list[tuple[bytes, bytes]]:
         """Headers that every response has."""
         return [self._request_id, *([_CLOSE] if self.is_last else [])]
+
+
+def _answer(body: bytes, headers: dict[str, str]) -> _Answer:
+    pairs = {**headers, "Content-Length": str(len(body))}.items()
+    return [(key.lower().encode(), value.encode()) for key, value in pairs], body
 
 
 def parse_refusal(status: int, body: bytes) -> ErrorOut:

@@ -100,6 +100,16 @@ def test_behind_too_much_work_a_request_is_told_when_to_come_again(tick: Callabl
     backlog.admit()
 
 
+def test_no_body_takes_longer_than_its_deadline_however_long_it_is(tick: Callable[[float], None]) -> None:
+    backlog = Backlog(Limits(deadline=10))
+    for _ in range(50):
+        work(backlog, 10_000, 1.0, tick)
+    with backlog.queue(20 << 20):
+        assert backlog.wait == 15
+        tick(14.5)
+        backlog.admit()
+
+
 def test_a_large_body_is_let_in_where_nothing_waits(tick: Callable[[float], None]) -> None:
     backlog = Backlog(Limits(max_wait=0.1, max_pending=1000))
     for own in range(0, 5000, 500):

@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, suppress
-from http.client import HTTPResponse
+from http.client import HTTPResponse, IncompleteRead
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -104,6 +104,46 @@ def post(path: str, value: object) -> bytes:
     body = json.dumps(value).encode()
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode() + body
+
+
+@pytest.fixture
+def waiting(url: str) -> Iterator[socket.socket]:
+    """A client for whom an answer waits, of 7 MiB, which is more than the system holds; it has taken none of it."""
+    documents = [{"text": "UN " * 100, "actors": ["UN"] * 50}] * 40
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.settimeout(60)
+        client.connect(("127.0.0.1", urlsplit(url).port))
+        client.sendall(post("/classify/batch", {"documents": documents}))
+        assert client.recv(1, socket.MSG_PEEK)
+        yield client
+
+
+def test_who_takes_nothing_of_an_answer_holds_no_worker_and_is_let_go(
+    url: str, log: Path, waiting: socket.socket
+) -> None:
+    asked = httpx.post(f"{url}/classify", json={"text": "Turkey came to Sochi."}, timeout=60)
+    assert asked.status_code == 200
+    held = httpx.get(f"{url}/metrics").text.splitlines()
+    assert {"stance_requests_in_progress 0.0", "stance_pending_bytes 0.0"} <= set(held)
+    last = time.monotonic() + LATE
+    while "took nothing of its answer" not in log.read_text():
+        assert time.monotonic() < last
+        time.sleep(0.1)
+    answer = HTTPResponse(waiting)
+    answer.begin()
+    with pytest.raises((IncompleteRead, ConnectionError)):
+        answer.read()
+
+
+def test_who_takes_an_answer_slowly_gets_it_whole(waiting: socket.socket) -> None:
+    answer = HTTPResponse(waiting)
+    answer.begin()
+    taken, started = b"", time.monotonic()
+    while time.monotonic() - started < 10 * TIMEOUT:  # 3 KB a second
+        taken += answer.read(300)
+        time.sleep(0.1)
+    assert len(json.loads(taken + answer.read())["results"]) == 40
 
 
 def test_a_request_sent_behind_another_may_take_its_time(url: str) -> None:
