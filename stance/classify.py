@@ -16,6 +16,7 @@ from stance.notices import make_notices
 from stance.schema import (
     LABELS,
     MAX_ACTORS,
+    MAX_MENTIONS,
     MAX_TEXT_LENGTH,
     Actor,
     ActorStance,
@@ -89,7 +90,8 @@ def classify_document(bundle: Bundle, document: Document, *, deadline: Deadline 
     judged = {one.mentions: one for one in mentioned}  # actors that are one and the same have their mentions in common
     scores, shares = reading.judge(tuple(judged.values()), sentences, deadline=deadline)
     rows = dict(zip(judged, zip(scores, shares, strict=True), strict=True))
-    stances = [_decide(one, *rows[one.mentions], sentences, bundle.calibration) for one in mentioned]
+    most = _most_each([len(one.mentions) for one in mentioned])
+    stances = [_decide(one, most, *rows[one.mentions], sentences, bundle.calibration) for one in mentioned]
     return Classification(document, tuple(stances), tuple(make_notices(document, mentioned)), reading.tokens)
 
 
@@ -136,8 +138,26 @@ def _check_aliases(named: Actor | Process, field: str) -> None:
         )
 
 
+def _most_each(counts: Sequence[int]) -> int:
+    """Mentions of each actor that an answer lists, so that they are not too many in all; those with fewer leave room
+    for the others.
+    """
+    room = MAX_MENTIONS
+    for place, count in enumerate(sorted(counts)):
+        left = len(counts) - place
+        if count * left > room:
+            return max(1, room // left)
+        room -= count
+    return MAX_MENTIONS
+
+
 def _decide(
-    one: Mentioned, scores: FloatArray, shares: FloatArray, sentences: Sequence[Span], calibration: Calibration
+    one: Mentioned,
+    most: int,
+    scores: FloatArray,
+    shares: FloatArray,
+    sentences: Sequence[Span],
+    calibration: Calibration,
 ) -> ActorStance:
     if not one.mentions:
         probabilities = np.asarray([label == "none" for label in LABELS], dtype=np.float32)
@@ -146,7 +166,7 @@ def _decide(
     stance = LABELS[int(probabilities.argmax())]
     evidence = () if stance == "none" else _evidence(shares, sentences)
     plausible = calibration.plausible(probabilities)
-    return ActorStance(one.actor, stance, _by_label(probabilities), plausible, one.mentions, evidence)
+    return ActorStance(one.actor, stance, _by_label(probabilities), plausible, one.mentions[:most], evidence)
 
 
 def _by_label(probabilities: FloatArray) -> dict[Label, float]:

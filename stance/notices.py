@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from stance.names import GENERIC, NO_ACTORS
-from stance.schema import Document, Mentioned, Notice, Process
+from stance.schema import MAX_MENTIONS, Document, Mentioned, Notice, Process
 from stance.text import Word, find_words
 from stance.variants import is_seat, is_state
 
@@ -17,7 +17,7 @@ def make_notices(document: Document, mentioned: Sequence[Mentioned]) -> list[Not
     Args:
         mentioned: the actors that were judged.
     """
-    told = _actor_notices(document, mentioned)
+    told = [*_actor_notices(document, mentioned), *_left_out(mentioned)]
     return told if _names_process(document) else [_not_named(document.process), *told]
 
 
@@ -33,6 +33,16 @@ def _names_process(document: Document) -> bool:
 def _not_named(process: Process) -> Notice:
     names = ", ".join(dict.fromkeys((process.name, *process.aliases[:3])))
     return Notice("process_not_named", f"the text has no name of the process ({names}...); see that it is about it")
+
+
+def _left_out(mentioned: Sequence[Mentioned]) -> list[Notice]:
+    total = sum(len(one.mentions) for one in mentioned)
+    if total <= MAX_MENTIONS:
+        return []
+    told = (
+        f"the text has {total:,} mentions of the actors; all were judged by, but the first {MAX_MENTIONS:,} are listed"
+    )
+    return [Notice("mentions_left_out", f"{told}, shared out evenly; ask for fewer actors, or send less text, at once")]
 
 
 def _actor_notices(document: Document, mentioned: Sequence[Mentioned]) -> list[Notice]:

@@ -22,6 +22,8 @@ MAX_TEXT_LENGTH = 50_000
 MAX_ACTORS = 50
 #: Longest name of an actor or a process, in code points; a longer one in a text is none.
 MAX_NAME_LENGTH = 200
+#: Most mentions that an answer lists, of all its actors together.
+MAX_MENTIONS = 5_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ _SHORT = "vs etc approx dept est Co Corp Inc Ltd Jan Feb Mar Apr Jun Jul Aug Sep
 #: Abbreviations only before a number.
 _NUMBERED = frozenset(("no", "nos", "art", "fig", "res"))
 _ABBREVIATIONS = frozenset((_TITLES + " " + _SHORT).lower().split())
+#: Characters of a sentence: a longer one counts as several. The longest of an article known here has 790.
+MAX_SENTENCE = 2_000
 _BREAK = re.compile(r"""(?<![.!?…])[.!?…]++["'”’»)\]]*+(?=\s)|\n""")
 _FIRST_WORD = re.compile(r"\S+")
 #: Lines that go on in small letters: so many, and a third of all, tell that lines were broken to a width.
@@ -64,7 +66,8 @@ def _goes_on(line: str, following: str, width: int) -> bool:
 def find_sentences(text: str) -> list[Span]:
     """Spans of the sentences, in order, without surrounding white space; they never overlap.
 
-    A line break ends a sentence too: headlines, datelines and list items stand on lines of their own.
+    A line break ends a sentence too: headlines, datelines and list items stand on lines of their own. One of more than
+    ``MAX_SENTENCE`` characters is parted at spaces, or else where it has so many.
     """
     spans: list[Span] = []
     start = 0
@@ -95,6 +98,12 @@ def _ends_sentence(text: str, start: int, match: re.Match[str]) -> bool:
 
 
 def _append(spans: list[Span], text: str, start: int, end: int) -> None:
+    while end - start > MAX_SENTENCE:
+        limit = start + MAX_SENTENCE
+        space = text.rfind(" ", start + 1, limit)
+        cut = limit if space < 0 else space
+        _append(spans, text, start, cut)
+        start = cut
     piece = text[start:end]
     stripped = piece.strip()
     if stripped:

@@ -17,7 +17,8 @@ from stance.classify import Engine, Reading, classify_document
 from stance.deadline import Deadline
 from stance.errors import DeadlineExceeded, DocumentError
 from stance.notices import make_notices
-from stance.schema import LABELS, Actor, Classification, Document, Mentioned, Process
+from stance.schema import LABELS, MAX_MENTIONS, Actor, Classification, Document, Mentioned, Process
+from stance.text import MAX_SENTENCE
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +53,26 @@ def test_every_actor_asked_for_is_answered(bundle: Bundle) -> None:
     assert [(notice.code, "Delta Council" in notice.message) for notice in result.warnings] == [
         ("actor_not_found", True)
     ]
+
+
+def test_an_answer_lists_no_more_mentions_than_it_may_and_says_so(bundle: Bundle) -> None:
+    text = "UN " * 300 + "Turkey Turkey Iran"
+    names = ["UN"] * 48 + ["Turkey", "Iran"]
+    result = classify(bundle, text, *names)
+    check(result)
+    counts = [len(one.mentions) for one in result.actors]
+    assert counts == [(MAX_MENTIONS - 3) // 48] * 48 + [2, 1]
+    assert result.actors[0].mentions == classify(bundle, text, "UN", "Turkey").actors[0].mentions[: counts[0]]
+    assert "mentions_left_out" in [notice.code for notice in result.notices]
+    assert "has 14,403 mentions" in result.notices[-1].message
+    few = classify(bundle, text, "UN", "United Nations", "Turkey")  # one actor by two names is answered for both
+    assert [len(one.mentions) for one in few.actors] == [300, 300, 2]
+    assert not [notice for notice in few.notices if notice.code == "mentions_left_out"]
+
+
+def test_evidence_is_no_text_as_long_as_all(bundle: Bundle) -> None:
+    (one,) = classify(bundle, "Turkey will attend the Sochi congress" + " gladly" * 2000, "Turkey").actors
+    assert all(evidence.span.end - evidence.span.start <= MAX_SENTENCE for evidence in one.evidence)
 
 
 def test_lines_broken_to_a_width_change_no_answer(bundle: Bundle) -> None:

@@ -6,11 +6,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stance.text import find_sentences, find_words, join_lines, normalise
+from stance.text import MAX_SENTENCE, find_sentences, find_words, join_lines, normalise
 
 
 def sentences(text: str) -> list[str]:
     return [text[span.start : span.end] for span in find_sentences(text)]
+
+
+@pytest.mark.parametrize("blank", [" ", "\u2003"])
+def test_a_sentence_longer_than_any_is_parted(blank: str) -> None:
+    text = "He came. " + blank.join(["Word"] * 5000) + ". She left."
+    first, *parts, last = sentences(text)
+    assert (first, last) == ("He came.", "She left.")
+    assert max(map(len, parts)) <= MAX_SENTENCE
+    assert len(parts) <= 14
+    assert sum(part.count("W") for part in parts) == 5000
+    assert blank != " " or all(part.startswith("Word") for part in parts)
 
 
 @pytest.mark.parametrize(
