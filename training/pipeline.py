@@ -233,12 +233,14 @@ def run(
 
     Args:
         runs: each seed's fine-tuning goes to ``NAME/seed-SEED`` below it, by the bundle's name.
-        earlier: as :func:`finetune_step` has it, for each seed.
+        earlier: as :func:`finetune_step` has it, for each seed; ``REFUSE`` keeps a bundle in ``folder`` too.
 
     Raises:
-        StanceError: before anything is done, if one of these folders holds a run that may not be touched, the
-            teacher may not teach, or the backbone cannot be trained so.
+        StanceError: before anything is done, if one of these folders holds a run or a bundle that may not be touched,
+            the teacher may not teach, or the backbone cannot be trained so.
     """
+    if earlier is Earlier.REFUSE and folder.exists():
+        raise StanceError(f"{folder}: holds a bundle; give another --name, or replace it with --overwrite")
     configs = [replace(config, seed=seed) for seed in range(config.seed, config.seed + seeds)]
     places = [Run.of(runs / folder.name, own.seed) for own in configs]
     for place, own in zip(places, configs, strict=True):

@@ -242,6 +242,12 @@ def test_an_earlier_run_is_not_deleted_unasked(small_corpus: Path, tmp_path: Pat
         told = train(command, "--quick", "--data", small_corpus, "--runs", tmp_path, code=1)
         assert "seed-13: holds a finished run; go on with it by --resume, begin anew with --overwrite" in told
         assert kept.exists()
+    bundle = tmp_path / "models" / "quick"
+    bundle.mkdir(parents=True)
+    told = train(
+        "run", "--quick", "--data", small_corpus, "--runs", tmp_path / "none", "--models", bundle.parent, code=1
+    )
+    assert "quick: holds a bundle; give another --name, or replace it with --overwrite" in told
     assert "Invalid value for --resume" in train("run", "--resume", "--overwrite", code=2)
 
 

@@ -56,7 +56,7 @@ QuickOption = Annotated[
 ]
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on from what an earlier, stopped run left.")]
 OverwriteOption = Annotated[
-    bool, typer.Option("--overwrite", help="Begin anew, whatever an earlier run of that name left.")
+    bool, typer.Option("--overwrite", help="Begin anew, whatever an earlier run of that name left, a bundle too.")
 ]
 
 
