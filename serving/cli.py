@@ -259,7 +259,8 @@ def report(
 
     with _told():
         written = write_report(results, out, export)
-    counts = f"{written.documents:,} documents, {written.statements:,} rows"
+    not_named = f"; asked for, not named: {written.not_named:,}" if written.not_named else ""
+    counts = f"{written.documents:,} documents, {written.statements:,} rows{not_named}"
     errors.print(escape(f"{', '.join(map(str, written.files))}: {counts}"), highlight=False, soft_wrap=True)
 
 

@@ -17,11 +17,12 @@ GRAPHML, EDGES, STATEMENTS = "network.graphml", "edges.csv", "statements.csv"
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What was written, and of how much."""
+    """What was written, and of how much; :class:`serving.report.results.Results` tells what ``not_named`` counts."""
 
     files: tuple[Path, ...]
     documents: int
     statements: int
+    not_named: int
 
 
 def write_report(sources: Sequence[Path], out: Path, export: Path | None = None) -> Written:
@@ -47,7 +48,7 @@ def write_report(sources: Sequence[Path], out: Path, export: Path | None = None)
         pages |= {export / name: text for name, text in files.items()}
     for path, text in pages.items():
         _write(path, text)
-    return Written(tuple(pages), results.documents, len(results.statements))
+    return Written(tuple(pages), results.documents, len(results.statements), results.not_named)
 
 
 def _title(names: Sequence[str]) -> str:

@@ -22,7 +22,7 @@ from stance.schema import LABELS
 READ: tuple[str, ...] = (
     *("doc_index", "doc_id", "title", "date", "process_name", "actor", "actor_id", "stance"),
     *PROBABILITIES.values(),
-    *("plausible", "evidence", "model_name", "model_version", "error_code", "error_message"),
+    *("plausible", "mentions", "evidence", "model_name", "model_version", "error_code", "error_message"),
 )
 
 
@@ -72,16 +72,24 @@ class Results:
 
     Attributes:
         failures: documents that were not classified.
-        silent: documents in which no actor was found.
-        undated: documents with an actor and without a date.
+        not_named: rows of actors that were asked for and that the text does not name; they are no statements.
     """
 
     statements: list[Statement] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
-    silent: int = 0
     documents: int = 0
-    undated: int = 0
+    not_named: int = 0
     models: set[str] = field(default_factory=set)
+
+    @property
+    def silent(self) -> int:
+        """Documents in which no actor was found."""
+        return self.documents - len(self.failures) - len({one.article.index for one in self.statements})
+
+    @property
+    def undated(self) -> int:
+        """Documents with an actor and without a date."""
+        return len({one.article.index for one in self.statements if one.article.day is None})
 
     @property
     def errors(self) -> Counter[str]:
@@ -187,10 +195,6 @@ def _add_article(results: Results, row: dict[str, Any], prefix: str) -> Article:
     results.documents += 1
     if row["error_code"] is not None:
         results.failures.append(Failure(article.id, str(row["error_code"]), row["error_message"] or ""))
-    elif row["actor"] is None:
-        results.silent += 1
-    elif article.day is None:
-        results.undated += 1
     return article
 
 
@@ -200,6 +204,9 @@ def _add_row(
     if row["model_name"] is not None:
         results.models.add(f"{row['model_name']} {row['model_version']}")
     if row["actor"] is None:
+        return
+    if not row["mentions"]:
+        results.not_named += 1
         return
     stance = row["stance"]
     others = tuple(label for label in row["plausible"] or () if label != stance)

@@ -48,7 +48,8 @@ def row(index: int, actor: str | None, stance: str = "support", **changes: objec
     if actor is not None:
         text = f"{actor} said so in {index}."
         evidence = [] if stance == "none" else [{"start": 0, "end": len(text), "text": text, "score": 1.0}]
-        base |= {"actor": actor, "stance": stance, "plausible": [stance], "evidence": evidence}
+        mentions = [{"start": 0, "end": len(actor), "text": actor}]
+        base |= {"actor": actor, "stance": stance, "plausible": [stance], "mentions": mentions, "evidence": evidence}
         base |= {column: 0.7 if label == stance else 0.1 for label, column in PROBABILITIES.items()}
     return {**base, **changes}
 
@@ -138,6 +139,18 @@ def test_results_are_counted(tmp_path: Path) -> None:
     assert results.errors == {"empty_text": 1}
     assert [one.actor for one in results.statements[:3]] == ["Russia", "HNC", "Russia"]
     assert results.statements[0].sentence == "Russia said so in 0."
+
+
+def test_actors_that_no_text_names_are_counted_apart(tmp_path: Path) -> None:
+    rows = [row(0, "Russia"), row(0, "Oman", "none", mentions=[]), row(1, "Oman", "none", mentions=[], date=None)]
+    results = load_results([write_rows(tmp_path / "rows.jsonl", rows)])
+    assert [one.actor for one in results.statements] == ["Russia"]
+    assert (results.documents, results.silent, results.undated, results.not_named) == (2, 1, 0, 2)
+    page = page_of(tmp_path, rows)
+    assert "2 documents, 1 actor, 1 row" in page.text
+    assert "Asked for, not named: 2 rows" in page.text
+    done = CliRunner().invoke(app, ["report", str(tmp_path / "rows.jsonl"), "-o", str(tmp_path / "a.html")])
+    assert "2 documents, 1 rows; asked for, not named: 2" in done.output
 
 
 def test_a_file_whose_name_is_no_utf8_is_reported_on(tmp_path: Path) -> None:

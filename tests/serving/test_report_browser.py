@@ -30,6 +30,7 @@ def row(index: int, actor: str, stance: str, process: str, **changes: object) ->
     evidence = [{"start": 0, "end": len(text), "text": text, "score": 1.0}]
     told = {"doc_index": index, "doc_id": f"d{index}", "title": HOSTILE, "date": f"2018-01-{index + 1:02}"}
     told |= {"process_name": process, "actor": actor, "stance": stance, "evidence": evidence}
+    told |= {"mentions": [{"start": 0, "end": len(actor), "text": actor}]}
     return dict.fromkeys(COLUMNS) | told | dict.fromkeys(PROBABILITIES.values(), 0.25) | changes
 
 
