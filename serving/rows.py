@@ -46,7 +46,10 @@ COLUMNS: Mapping[str, tuple[str, str]] = {
         "list<struct<start: int64, end: int64, text: string, score: double>>",
         "sentences that show the stance, with their share of the evidence",
     ),
-    "warnings": ("list<struct<code: string, message: string>>", "of the document; the same on each of its rows"),
+    "warnings": (
+        "list<struct<code: string, message: string>>",
+        "of the document, on each of its rows, and of the row's actor",
+    ),
     "model_name": ("string", "name of the bundle"),
     "model_version": ("string", "version of the bundle"),
     "error_code": ("string", "why the document was not classified; null where it was"),
@@ -64,18 +67,26 @@ def _row(index: int, doc_id: str, **values: object) -> Row:
 
 
 def to_rows(index: int, doc_id: str, response: ClassifyResponse) -> list[Row]:
-    """The rows of one answer: one an actor, or a single one that carries the warnings where there is no actor."""
+    """The rows of one answer: one an actor, or a single one where there is none; each with its own warnings."""
     body = response.model_dump()
     shared = {
         "title": body["title"],
         "date": body["date"],
         "process_key": body["process"]["key"],
         "process_name": body["process"]["name"],
-        "warnings": body["warnings"],
         "model_name": body["model"]["name"],
         "model_version": body["model"]["version"],
     }
-    return [_row(index, doc_id, **shared, **_of_actor(one)) for one in body["actors"] or [None]]
+    return [
+        _row(index, doc_id, **shared, **_of_actor(one), warnings=_warnings(body["warnings"], one))
+        for one in body["actors"] or [None]
+    ]
+
+
+def _warnings(told: Iterable[Mapping[str, Any]], actor: Mapping[str, Any] | None) -> list[Row]:
+    """The document's and this actor's alone: with all of them OUT would grow with the square of the actors."""
+    about = (None, actor and actor["actor"])
+    return [{"code": one["code"], "message": one["message"]} for one in told if one["actor"] in about]
 
 
 def _of_actor(one: Mapping[str, Any] | None) -> Row:

@@ -150,10 +150,11 @@ class ActorOut(BaseModel):
 
 
 class WarningOut(BaseModel):
-    """Something to know about the answer."""
+    """Something to know about the answer; ``actor`` is the name of the one that it is about, if it is about one."""
 
     code: str
     message: str
+    actor: str | None = None
 
 
 class ClassifyResponse(BaseModel):
@@ -212,7 +213,7 @@ def to_response(bundle: Bundle, result: Classification) -> ClassifyResponse:
         process=ProcessOut(key=document.process.key, name=document.process.name),
         model=ModelOut(name=bundle.name, version=bundle.version),
         actors=[_actor_out(document.text, one) for one in result.actors],
-        warnings=[WarningOut(code=one.code, message=one.message) for one in result.warnings],
+        warnings=[WarningOut(code=one.code, message=one.message, actor=one.actor) for one in result.warnings],
     )
 
 

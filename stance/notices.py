@@ -55,6 +55,7 @@ def _actor_notices(document: Document, mentioned: Sequence[Mentioned]) -> list[N
             "actor_not_found",
             f"the text does not name {one.actor.name!r}, or only by names that another actor has; add the names "
             "it goes by as 'aliases'",
+            actor=one.actor.name,
         )
         for one in mentioned
         if not one.mentions

@@ -138,10 +138,15 @@ class ActorStance:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A warning of a result, for its reader; ``code`` is for machines. Python's own ``Warning`` is another thing."""
+    """A warning of a result, for its reader; ``code`` is for machines. Python's own ``Warning`` is another thing.
+
+    Attributes:
+        actor: the name of the actor that it is about; ``None``: it is about the document.
+    """
 
     code: str
     message: str
+    actor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,9 +87,22 @@ def test_a_row_has_all_that_an_answer_has(tiny_bundle: Path, tmp_path: Path) -> 
         ]
         assert {"key": row["process_key"], "name": row["process_name"]} == expected["process"]
         assert {"name": row["model_name"], "version": row["model_version"]} == expected["model"]
-        assert row["warnings"] == expected["warnings"]
+        assert [one["code"] for one in row["warnings"]] == ([] if actor["mentions"] else ["actor_not_found"])
         assert [row[name] for name in ("error_code", "error_message", "error_field")] == [None] * 3
     assert expected["warnings"][0]["code"] == "actor_not_found"
+
+
+def test_a_row_has_the_warnings_of_its_document_and_of_its_actor(tiny_bundle: Path) -> None:
+    line = json.dumps({"text": "Turkey will come.", "actors": ["Oman", "Turkey", "Chad"]}).encode()
+    rows = parse_rows(classify_chunk(load_bundle(tiny_bundle, threads=1), [Line(0, line)], Defaults()).rows)
+    told = [[(one["code"], one["message"]) for one in row["warnings"]] for row in rows]
+    assert [[code for code, _ in one] for one in told] == [
+        ["process_not_named", "actor_not_found"],
+        ["process_not_named"],
+        ["process_not_named", "actor_not_found"],
+    ]
+    assert "'Oman'" in told[0][1][1]
+    assert "'Chad'" in told[2][1][1]
 
 
 def test_a_bad_document_is_a_row_and_no_document_is_without_one(tiny_bundle: Path, small: Path) -> None:

@@ -69,7 +69,7 @@ def test_actors_and_a_process_of_ones_own(client: httpx.Client) -> None:
     assert [actor["actor"] for actor in body["actors"]] == ["HNC", "Ankara government", "Nobody"]
     assert body["actors"][1]["mentions"] == [{"start": 0, "end": 6, "text": "Turkey"}]
     assert body["process"] == {"key": "", "name": "Black Sea talks"}
-    assert [warning["code"] for warning in body["warnings"]] == ["actor_not_found"]
+    assert [(warning["code"], warning["actor"]) for warning in body["warnings"]] == [("actor_not_found", "Nobody")]
 
 
 REFUSALS = {

@@ -50,8 +50,8 @@ def test_every_actor_asked_for_is_answered(bundle: Bundle) -> None:
     assert result.actors[0].actor.id == "higher-negotiations-committee"
     assert result.actors[2].stance == "none"
     assert result.actors[2].probabilities["none"] == 1
-    assert [(notice.code, "Delta Council" in notice.message) for notice in result.warnings] == [
-        ("actor_not_found", True)
+    assert [(notice.code, notice.actor, "Delta Council" in notice.message) for notice in result.warnings] == [
+        ("actor_not_found", "Delta Council", True)
     ]
 
 
