@@ -32,6 +32,7 @@ COLUMNS: Mapping[str, tuple[str, str]] = {
     "process_name": ("string", "name of the process"),
     "actor": ("string", "the actor's name; null where no actor was found, and with an error"),
     "actor_id": ("string", "the lexicon's id, where it knows the actor; a state's by whatever name it was found"),
+    "found": ("bool", "whether the text names the actor; if not, `none` says nothing of it; null without an actor"),
     "stance": ("string", "`support`, `boycott`, `conditional` or `none`"),
     **{column: ("double", f"calibrated probability of `{label}`") for label, column in PROBABILITIES.items()},
     "plausible": (
@@ -95,6 +96,7 @@ def _of_actor(one: Mapping[str, Any] | None) -> Row:
     return {
         "actor": one["actor"],
         "actor_id": one["id"],
+        "found": bool(one["mentions"]),
         "stance": one["stance"],
         **{PROBABILITIES[label]: value for label, value in one["probabilities"].items()},
         "plausible": one["plausible"],
@@ -149,6 +151,7 @@ def arrow_schema() -> pyarrow.Schema:
 
     place = [("start", pa.int64()), ("end", pa.int64()), ("text", pa.string())]
     types = {
+        "bool": pa.bool_(),
         "int64": pa.int64(),
         "double": pa.float64(),
         "string": pa.string(),

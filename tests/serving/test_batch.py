@@ -87,9 +87,11 @@ def test_a_row_has_all_that_an_answer_has(tiny_bundle: Path, tmp_path: Path) -> 
         ]
         assert {"key": row["process_key"], "name": row["process_name"]} == expected["process"]
         assert {"name": row["model_name"], "version": row["model_version"]} == expected["model"]
+        assert row["found"] == bool(actor["mentions"])
         assert [one["code"] for one in row["warnings"]] == ([] if actor["mentions"] else ["actor_not_found"])
         assert [row[name] for name in ("error_code", "error_message", "error_field")] == [None] * 3
     assert expected["warnings"][0]["code"] == "actor_not_found"
+    assert [row["found"] for row in rows] == [True, False]
 
 
 def test_a_row_has_the_warnings_of_its_document_and_of_its_actor(tiny_bundle: Path) -> None:
@@ -175,6 +177,7 @@ def test_csv_is_for_spreadsheets(tiny_bundle: Path, tmp_path: Path) -> None:
     assert turkey["evidence"].startswith("'=1+1")
     assert turkey["plausible"].split("; ") == told["plausible"]
     assert float(turkey["p_support"]) == told["p_support"]
+    assert (rows[0]["found"], rows[-1]["found"]) == ("True", "")
     assert (rows[-1]["error_code"], rows[-1]["actor"], rows[-1]["mentions"]) == ("unknown_process", "", "")
 
 
