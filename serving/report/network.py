@@ -93,7 +93,7 @@ def dump_statements(statements: Iterable[Statement]) -> str:
 
 
 def _cells(number: int, one: Statement) -> tuple[object, ...]:
-    time = f"{one.article.day} 00:00:00" if one.article.day else ""
+    time = f"{one.article.day} {one.article.clock:%H:%M:%S}" if one.article.day else ""
     about = (number, time, one.article.id, one.article.title or "", "", "", "", "", one.sentence)
     return (*about, one.actor, one.process, one.stance, _AGREEMENT.get(one.stance, ""), f"{one.probability:.4f}")
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -31,12 +31,16 @@ class Article:
     """A document: its place among all that were read, its id, its title and day where it has one.
 
     The id has the file's name before it where several files are read, as each of them may hold the same id.
+
+    Attributes:
+        clock: the time of that day; midnight where none is told.
     """
 
     index: int
     id: str
     title: str | None
     day: date | None
+    clock: time = time.min
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +195,9 @@ def _parquet(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _add_article(results: Results, row: dict[str, Any], prefix: str) -> Article:
-    article = Article(results.documents, f"{prefix}{row['doc_id']}", row["title"], parse_day(row["date"]))
+    moment = parse_moment(row["date"])
+    when = (moment.date(), moment.time()) if moment else (None,)
+    article = Article(results.documents, f"{prefix}{row['doc_id']}", row["title"], *when)
     results.documents += 1
     if row["error_code"] is not None:
         results.failures.append(Failure(article.id, str(row["error_code"]), row["error_message"] or ""))
@@ -226,8 +232,12 @@ def _add_row(
     results.statements.append(Statement(article, process, actor, stance, probability, sentence, others))
 
 
-def parse_day(text: object) -> date | None:
-    """The day of a date or time in ISO 8601; ``None`` for anything else."""
-    with suppress(ValueError):
-        return datetime.fromisoformat(text).date() if isinstance(text, str) else None
+def parse_moment(text: object) -> datetime | None:
+    """A date, or date and time, in ISO 8601: in UTC where it tells an offset, else as it is; ``None`` for what is none.
+
+    Two zones' times of one moment are of one day so.
+    """
+    with suppress(ValueError, OverflowError):
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
+        return moment.astimezone(UTC).replace(tzinfo=None) if moment and moment.tzinfo else moment
     return None

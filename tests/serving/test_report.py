@@ -11,7 +11,7 @@ import time
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from serving.report import page as page_room  # noqa: E402
 from serving.report.build import write_report  # noqa: E402
 from serving.report.camps import find_camps  # noqa: E402
 from serving.report.figures import NO_DATE, choose_unit, find_moments, find_positions, shares_of  # noqa: E402
-from serving.report.results import Article, Results, Statement, load_results, parse_day  # noqa: E402
+from serving.report.results import Article, Results, Statement, load_results, parse_moment  # noqa: E402
 from serving.report.views import MAX_DRAWN_ACTORS, MAX_PROCESSES, build_views  # noqa: E402
 from serving.rows import COLUMNS, PROBABILITIES, Row, arrow_schema, dump_rows, error_row  # noqa: E402
 from serving.schemas import ErrorOut  # noqa: E402
@@ -302,11 +302,28 @@ def test_the_report_does_not_overwrite_its_results(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "day"),
-    [("2018-01-30", date(2018, 1, 30)), ("2018-01-30T23:00:00+03:00", date(2018, 1, 30)), ("soon", None), (None, None)],
+    ("text", "moment"),
+    [
+        ("2018-01-30", datetime(2018, 1, 30)),
+        ("2018-01-30T23:00:00", datetime(2018, 1, 30, 23)),
+        ("2018-01-31T01:30:00+03:00", datetime(2018, 1, 30, 22, 30)),
+        ("2018-01-30T22:30:00Z", datetime(2018, 1, 30, 22, 30)),
+        ("0001-01-01T00:00:00+03:00", None),
+        ("soon", None),
+        (None, None),
+    ],
 )
-def test_days_are_read(text: str | None, day: date | None) -> None:
-    assert parse_day(text) == day
+def test_moments_are_read_in_utc(text: str | None, moment: datetime | None) -> None:
+    assert parse_moment(text) == moment
+
+
+def test_two_zones_of_one_moment_are_one_day_and_exports_keep_the_hour(tmp_path: Path) -> None:
+    times = ("2018-01-31T01:30:00+03:00", "2018-01-30T22:30:00Z")
+    rows = write_rows(tmp_path / "rows.jsonl", [row(n, "Russia", date=one) for n, one in enumerate(times)])
+    assert {one.article.day for one in load_results([rows]).statements} == {date(2018, 1, 30)}
+    write_report([rows], tmp_path / "report.html", tmp_path / "net")
+    events = csv.DictReader((tmp_path / "net" / "statements.csv").read_text().splitlines(), delimiter=";")
+    assert [one["time"] for one in events] == ["2018-01-30 22:30:00"] * 2
 
 
 def test_shares_add_up() -> None:
