@@ -12,7 +12,7 @@ from stance.bundle import Bundle
 from stance.classify import classify_document
 from stance.deadline import Deadline
 from stance.errors import DocumentError
-from stance.schema import Classification
+from stance.schema import Classification, Process
 
 
 def answer(
@@ -46,6 +46,20 @@ def answer(
 def process_field(bundle: Bundle, process: str) -> object:
     """What a request's ``process`` is for a known key, or else for the name of a process of one's own."""
     return process if process in bundle.processes else {"name": process}
+
+
+def find_key(processes: Iterable[Process], name: str) -> str | None:
+    """The key of the known process of this name, in any case, with an article or without; ``None`` if there is none.
+
+    Args:
+        name: a key, a canonical name or an alias.
+    """
+    known = ((one.key, spelling) for one in processes for spelling in (one.key, one.name, *one.aliases))
+    return next((key for key, spelling in known if _fold(spelling) == _fold(name)), None)
+
+
+def _fold(name: str) -> str:
+    return name.strip().casefold().removeprefix("the ")
 
 
 def split_names(values: Iterable[str]) -> list[str]:

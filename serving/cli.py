@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -16,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
-from serving.answers import answer, process_field, split_names
+from serving.answers import answer, find_key, process_field, split_names
 from serving.display import lines_of, marked_text, shown_progress, table_of, visible
 from serving.keys import make_key
 from serving.reading import read_file
@@ -24,11 +23,13 @@ from serving.schemas import DEFAULT_PROCESS, ClassifyResponse
 from serving.settings import bundle_folder, lone_threads
 from serving.texts import FileText
 from stance import __version__
-from stance.bundle import PROCESSES, Bundle, load_bundle
+from stance.bundle import Bundle, load_bundle, load_processes
 from stance.errors import StanceError
+from stance.manifest import verify_bundle
 
 if TYPE_CHECKING:
     from serving.batch import Summary
+    from stance.schema import Process
 
 #: Most characters of an id or a message that are told of a document with an error; OUT has the whole.
 _MOST = 200
@@ -45,16 +46,15 @@ errors = Console(stderr=True)
 def _known_processes(incomplete: str) -> list[str]:
     """Keys for the shell to complete; without a bundle there are none."""
     try:
-        entries = json.loads((bundle_folder() / PROCESSES).read_bytes())
-    except (OSError, ValueError):
+        return [one.key for one in load_processes(bundle_folder()) if one.key.startswith(incomplete)]
+    except StanceError:
         return []
-    return [one["key"] for one in entries if one["key"].startswith(incomplete)]
 
 
 ProcessOption = Annotated[
     str,
     typer.Option(
-        help="What the stance is toward: the key of a known process, or the name of another.",
+        help="What the stance is toward: a known process by its key or any of its names, or the name of another.",
         autocompletion=_known_processes,
     ),
 ]
@@ -85,6 +85,18 @@ def _told() -> Iterator[None]:
     except (StanceError, OSError) as error:
         _tell(str(error))
         raise typer.Exit(1) from error
+
+
+def _process(name: str, known: Iterable[Process]) -> str:
+    """The key of a known process, or the name of one of the user's own, which is told: it may be a slip."""
+    processes = sorted(known, key=lambda one: one.key)
+    key = find_key(processes, name)
+    if key is not None:
+        return key
+    keys = ", ".join(one.key for one in processes)
+    told = f"--process {name!r}: is none of the known processes ({keys}); it is taken as one of your own"
+    errors.print(escape(visible(told)), highlight=False, soft_wrap=True)
+    return name
 
 
 def _show_version(wanted: bool) -> None:
@@ -125,6 +137,7 @@ def classify(
     """
     with _told():
         bundle = load_bundle(bundle_folder(), threads=lone_threads())
+    process = _process(process, bundle.processes.values())
     failed = False
     for name in files:
         try:
@@ -199,6 +212,9 @@ def batch(
     from serving.batch import Job, run_batch
     from serving.chunks import Defaults
 
+    with _told():
+        verify_bundle(bundle_folder())
+        process = _process(process, load_processes(bundle_folder()))
     defaults = Defaults(process, tuple(split_names(actors)), _columns(field))
     cluster = address if engine is Place.ray else None
     job = Job(source, out, bundle_folder(), defaults, cluster, workers, overwrite)

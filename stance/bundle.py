@@ -163,13 +163,22 @@ def load_bundle(folder: Path | str, *, threads: int = 0) -> Bundle:
         name, version = str(config["name"]), _version(config, digest)
     with _parsing(folder / ACTORS):
         lexicon = Lexicon(parse_actors(json.loads((folder / ACTORS).read_bytes())))
-    with _parsing(folder / PROCESSES):
-        processes = {one.key: one for one in parse_processes(json.loads((folder / PROCESSES).read_bytes()))}
+    processes = {one.key: one for one in load_processes(folder)}
     with _parsing(folder / CALIBRATION):
         calibration = Calibration(**json.loads((folder / CALIBRATION).read_bytes()))
     engine = _load_engine(folder, config, threads)
     _give_back()
     return Bundle(name, version, engine, lexicon, processes, calibration, digest)
+
+
+def load_processes(folder: Path) -> list[Process]:
+    """The processes that a bundle knows, without verifying or loading it.
+
+    Raises:
+        BundleCorrupt: if their file cannot be read.
+    """
+    with _parsing(folder / PROCESSES):
+        return parse_processes(json.loads((folder / PROCESSES).read_bytes()))
 
 
 def find_version(folder: Path) -> str:

@@ -120,6 +120,21 @@ def test_json_is_what_the_service_answers(tiny_bundle: Path) -> None:
     assert [actor["id"] for actor in body["actors"]] == ["higher-negotiations-committee"]
 
 
+@pytest.mark.parametrize("name", ["Geneva", "geneva", "The Geneva Talks", "geneva PROCESS"])
+def test_a_known_process_goes_by_any_of_its_names(tiny_bundle: Path, name: str) -> None:
+    done = stance(tiny_bundle, "classify", "-", "--json", "--process", name, text=TEXT)
+    assert json.loads(done.stdout)["process"]["key"] == "geneva"
+    assert "--process" not in done.stderr
+
+
+def test_a_process_of_ones_own_is_told_once(tiny_bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text("\n".join([json.dumps({"text": TEXT})] * 3))
+    for args in (("classify", "-", "-"), ("batch", tmp_path / "in.jsonl", tmp_path / "out.jsonl")):
+        told = stance(tiny_bundle, *args, "--process", "Genva", text=TEXT, code=int(args[0] == "classify")).stderr
+        assert told.count("--process 'Genva': is none of the known processes (astana, geneva, ") == 1
+    assert {json.loads(line)["process_key"] for line in (tmp_path / "out.jsonl").read_text().splitlines()} == {""}
+
+
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00"])
 def test_a_bad_file_costs_the_others_nothing(tiny_bundle: Path, tmp_path: Path, content: bytes) -> None:
     good, bad = tmp_path / "good.txt", tmp_path / "bad.txt"
