@@ -106,7 +106,7 @@ def _check_in(job: Job) -> None:
     """Look at IN before what was done of it is thrown away; a folder is listed for the look alone."""
     with TemporaryDirectory() as folder:
         source = open_source(job.source.resolve(), job.defaults.columns, Path(folder, "files.sqlite"))
-        _check_columns(job, source.columns())
+        _check_columns(job, source)
 
 
 def _prepare(job: Job, parts: Parts, version: str) -> tuple[Source, dict[str, Any]]:
@@ -121,19 +121,21 @@ def _prepare(job: Job, parts: Parts, version: str) -> tuple[Source, dict[str, An
     }
     plan = parts.plan(settings)
     if plan is None:
-        _check_columns(job, source.columns())
+        _check_columns(job, source)
         plan = {**settings, "documents": source.count(), "left_out": source.left_out()}
         parts.save_plan(plan)
     parts.load()
     return source, plan
 
 
-def _check_columns(job: Job, columns: list[str] | None) -> None:
+def _check_columns(job: Job, source: Source) -> None:
     names = job.defaults.columns
     unknown = sorted(set(names) - set(FIELDS))
     if unknown:
         raise BatchError(f"--field {unknown[0]}=…: no such field; allowed are {', '.join(FIELDS)}")
-    missing = [] if columns is None else sorted({names.get("text", "text"), *names.values()} - set(columns))
+    wanted = {names.get("text", "text"), *names.values()}
+    columns = source.columns(wanted)
+    missing = [] if columns is None else sorted(wanted - set(columns))
     if missing:
         raise BatchError(
             f"{job.source}: has no column {missing[0]!r}, only {', '.join(map(repr, columns or ()))}; "

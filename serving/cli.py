@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -26,6 +27,7 @@ from stance import __version__
 from stance.bundle import Bundle, load_bundle, load_processes
 from stance.errors import StanceError
 from stance.manifest import verify_bundle
+from stance.schema import MAX_ACTORS
 
 if TYPE_CHECKING:
     from serving.batch import Summary
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 
 #: Most characters of an id or a message that are told of a document with an error; OUT has the whole.
 _MOST = 200
+#: The exit code of a batch that was done, with too many errors.
+_TOO_MANY = 3
 
 app = typer.Typer(
     help="Where the actors of a news text stand toward a peace process.\n\n"
@@ -64,6 +68,14 @@ ActorsOption = Annotated[
         "--actors", "--actor", help="Judge just these: names, with semicolons between; may be given more than once."
     ),
 ]
+
+
+def _asked(values: list[str]) -> tuple[str, ...]:
+    names = tuple(split_names(values))
+    if len(names) > MAX_ACTORS:
+        told = f"{len(names)} names; at most {MAX_ACTORS} are allowed; ask for the others by another command"
+        raise typer.BadParameter(told, param_hint="--actors")
+    return names
 
 
 class Place(StrEnum):
@@ -135,13 +147,14 @@ def classify(
 
     Example: stance classify seeds/000_bf9ec2e30b3d9496.txt --actors HNC
     """
+    asked = _asked(actors)
     with _told():
         bundle = load_bundle(bundle_folder(), threads=lone_threads())
     process = _process(process, bundle.processes.values())
     failed = False
     for name in files:
         try:
-            read, response = _classify(bundle, name, split_names(actors), process)
+            read, response = _classify(bundle, name, asked, process)
         except (StanceError, OSError) as error:
             _tell(f"{name}: {error}")
             failed = True
@@ -154,11 +167,11 @@ def classify(
         raise typer.Exit(1)
 
 
-def _classify(bundle: Bundle, name: str, actors: list[str], process: str) -> tuple[FileText, ClassifyResponse]:
+def _classify(bundle: Bundle, name: str, actors: tuple[str, ...], process: str) -> tuple[FileText, ClassifyResponse]:
     data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     read = read_file(data, name)
     fields = {"text": read.text, "title": read.title, "date": read.date}
-    asked = {"actors": actors or None, "process": process_field(bundle, process)}
+    asked = {"actors": list(actors) or None, "process": process_field(bundle, process)}
     shown = os.fsencode(name).decode("utf-8", "backslashreplace")  # a file's name may be no UTF-8, JSON has to be
     return read, answer(bundle, {**fields, **asked}).model_copy(update={"id": shown})
 
@@ -196,6 +209,10 @@ def batch(
         int | None, typer.Option(min=1, help="Processes, or Ray actors, of one core each; else one a free core.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Begin anew, whatever is there of OUT.")] = False,
+    max_errors: Annotated[
+        str | None,
+        typer.Option(metavar="N or N%", help="Documents with an error, or their share, beyond which it ends with 3."),
+    ] = None,
 ) -> None:
     """Classify a whole archive: a row for each document and actor, with all that /classify gives.
 
@@ -205,17 +222,19 @@ def batch(
     the extra 'batch', and 'ray' for --engine ray.
 
     Exit codes: 0 if OUT was written, with errors of single documents or without; 1 if the batch could not be begun
-    or not gone on with; 2 if the command is wrong; 130 if it was stopped by Ctrl-C.
+    or not gone on with; 2 if the command is wrong; 3 if OUT was written and more documents than --max-errors have an
+    error, or, without that option, all of them; 130 if it was stopped by Ctrl-C.
 
     Example: stance batch articles.jsonl stances.parquet
     """
     from serving.batch import Job, run_batch
     from serving.chunks import Defaults
 
+    asked, columns, allowed = _asked(actors), _columns(field), _limit(max_errors)
     with _told():
         verify_bundle(bundle_folder())
         process = _process(process, load_processes(bundle_folder()))
-    defaults = Defaults(process, tuple(split_names(actors)), _columns(field))
+    defaults = Defaults(process, asked, columns)
     cluster = address if engine is Place.ray else None
     job = Job(source, out, bundle_folder(), defaults, cluster, workers, overwrite)
     summary: Summary
@@ -231,6 +250,21 @@ def batch(
     left_out = f"; files of other kinds left out: {summary.left_out:,}" if summary.left_out else ""
     told = f"{out}: {summary.documents:,} documents{earlier}, {summary.failed:,} with an error{left_out}"
     errors.print(told, markup=False, highlight=False, soft_wrap=True)
+    if summary.failed > allowed(summary.documents):
+        _tell(f"{summary.failed:,} of {summary.documents:,} documents have an error, more than are allowed")
+        raise typer.Exit(_TOO_MANY)
+
+
+def _limit(given: str | None) -> Callable[[int], float]:
+    """How many of so many documents may have an error: N, or N%; all but one where nothing is given."""
+    if given is None:
+        return lambda documents: max(0, documents - 1)
+    figure = given.removesuffix("%")
+    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", figure):
+        raise typer.BadParameter(
+            f"{given!r}: must be a number such as 10, or a share such as 5%", param_hint="--max-errors"
+        )
+    return lambda documents: float(figure) * documents / 100 if given.endswith("%") else float(figure)
 
 
 def _tell_failures(summary: Summary) -> None:

@@ -6,7 +6,7 @@ import errno
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,5 +125,5 @@ class Folder:
         """The folder; what is in it, the listing holds."""
         return str(self.path.resolve())
 
-    def columns(self) -> None:
+    def columns(self, wanted: Collection[str]) -> None:
         """It has none."""

@@ -136,6 +136,15 @@ class Fault:
         raise DocumentError(self.message, code=self.code)
 
 
+def read_object(data: bytes) -> Mapping[str, Any]:
+    """The object that a line of JSONL holds; an empty one for a line that holds none."""
+    try:
+        value = from_json(data)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
 def skip_done(items: Iterable[Item], done: Mapping[int, int]) -> Iterator[tuple[int, Item]]:
     """Items with their places, but for the ranges (first -> count) that are done."""
     until = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice, repeat
@@ -12,7 +12,7 @@ from typing import Any, Protocol, TextIO
 
 from serving.cells import rows_of
 from serving.folders import Folder, list_files
-from serving.records import FIELDS, Cells, Fault, Line, Record, skip_done
+from serving.records import FIELDS, Cells, Fault, Line, Record, read_object, skip_done
 from stance.errors import BatchError, DocumentError, needs
 from stance.tables import find_delimiter
 
@@ -21,6 +21,8 @@ from stance.tables import find_delimiter
 MAX_LINE = 4 << 20
 #: Rows of Parquet that Arrow holds at a time: few, for how large they are it tells only then.
 _AT_ONCE = 16
+#: Most names of fields that are kept of JSONL, to tell what there is in place of one that is wanted.
+MOST_NAMES = 20
 
 
 class Source(Protocol):
@@ -35,8 +37,8 @@ class Source(Protocol):
     def fingerprint(self) -> str:
         """Changes when IN does."""
 
-    def columns(self) -> list[str] | None:
-        """The names of its columns, where all records have the same."""
+    def columns(self, wanted: Collection[str]) -> list[str] | None:
+        """The names of its columns, all that are wanted among them that a record has; ``None`` if it has no names."""
 
     def left_out(self) -> int:
         """How many of its files are of a kind that is not read."""
@@ -116,8 +118,16 @@ class JsonLines:
         """See :class:`Source`; a file alone leaves none out."""
         return 0
 
-    def columns(self) -> None:
-        """See :class:`Source`."""
+    def columns(self, wanted: Collection[str]) -> list[str] | None:
+        """See :class:`Source`; lines are read until all that are wanted were met, and some of the others are told."""
+        left, met = set(wanted), dict[str, None]()
+        for data in self._lines():
+            fields = read_object(data)
+            left.difference_update(fields)
+            met.update(dict.fromkeys(islice(fields, MOST_NAMES - len(met))))
+            if not left:
+                break
+        return [*met, *(name for name in wanted if name not in left and name not in met)] or None
 
 
 class _Lines:
@@ -220,7 +230,7 @@ class Csv:
         """See :class:`Source`; a file alone leaves none out."""
         return 0
 
-    def columns(self) -> list[str]:
+    def columns(self, wanted: Collection[str]) -> list[str]:
         """See :class:`Source`."""
         return self._header(self._cells())
 
@@ -282,7 +292,7 @@ class Parquet:
         """See :class:`Source`; a file alone leaves none out."""
         return 0
 
-    def columns(self) -> list[str]:
+    def columns(self, wanted: Collection[str]) -> list[str]:
         """See :class:`Source`."""
         with closing(self._open()) as file:
             return list(file.schema_arrow.names)

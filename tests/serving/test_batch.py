@@ -219,7 +219,8 @@ def test_texts_of_another_type_are_rows(tiny_bundle: Path, tmp_path: Path) -> No
     import pyarrow.parquet as pq
 
     pq.write_table(pa.table({"text": [{"body": TEXT}, None, {"body": None}]}), tmp_path / "in.parquet")
-    assert "3 documents, 3 with an error" in batch(tiny_bundle, tmp_path / "in.parquet", tmp_path / "out.jsonl")
+    told = batch(tiny_bundle, tmp_path / "in.parquet", tmp_path / "out.jsonl", code=3)
+    assert "3 documents, 3 with an error" in told
 
 
 def test_a_folder_of_texts_and_the_options(tiny_bundle: Path, tmp_path: Path) -> None:
@@ -246,12 +247,19 @@ def test_a_folder_of_texts_and_the_options(tiny_bundle: Path, tmp_path: Path) ->
         ("in.csv", ("there.jsonl",), "--overwrite"),
         ("there.jsonl", ("there.jsonl", "--overwrite"), "is IN too"),
         ("none.csv", ("out.jsonl",), "cannot be read"),
+        (
+            "in.jsonl",
+            ("out.jsonl", "--field", "text=body", "--field", "date=day"),
+            "no column 'day', only 'id', 'body'",
+        ),
+        ("in.jsonl", ("out.jsonl",), "no column 'text'"),
     ],
 )
 def test_what_cannot_be_done_is_told_before_it_is_begun(
     tiny_bundle: Path, tmp_path: Path, name: str, args: tuple[str, ...], told: str
 ) -> None:
     (tmp_path / "in.csv").write_text("body\n" + TEXT)
+    (tmp_path / "in.jsonl").write_text('{"id": 1}\nnonsense\n{"body": "' + TEXT + '"}\n')
     (tmp_path / "there.jsonl").touch()
     assert told in batch(tiny_bundle, tmp_path / name, tmp_path / args[0], *args[1:], code=1)
     assert not list(tmp_path.glob("*.parts"))
@@ -283,6 +291,34 @@ def test_an_overwrite_that_is_refused_leaves_what_was_done(
     again = Parts(parts.out)
     again.load()
     assert again.done == {0: 1}
+
+
+@pytest.mark.parametrize(
+    ("args", "code"),
+    [
+        ((), 0),
+        (("--max-errors", "2"), 0),
+        (("--max-errors", "1"), 3),
+        (("--max-errors", "20%"), 0),
+        (("--max-errors", "16.6%"), 3),
+        (("--max-errors", "few"), 2),
+        (("--actors", "a;" * 51), 2),
+    ],
+)
+def test_too_many_errors_end_with_a_code_of_their_own(
+    tiny_bundle: Path, small: Path, args: tuple[str, ...], code: int
+) -> None:
+    out = small.with_name("out.jsonl")
+    told = batch(tiny_bundle, small, out, *args, code=code)
+    assert out.exists() == (code != 2)
+    assert ("2 of 12 documents have an error, more than are allowed" in told) == (code == 3)
+
+
+def test_a_batch_of_which_nothing_could_be_classified_ends_with_3(tiny_bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text('{"text": "Turkey.", "process": "Sochi"}\n')
+    (tmp_path / "none.jsonl").touch()
+    assert "1 of 1 documents" in batch(tiny_bundle, tmp_path / "in.jsonl", tmp_path / "out.jsonl", code=3)
+    batch(tiny_bundle, tmp_path / "none.jsonl", tmp_path / "none-out.jsonl")
 
 
 def kill_when(bundle: Path, source: Path, out: Path, is_time: Callable[[list[str]], bool]) -> None:

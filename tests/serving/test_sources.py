@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from serving.chunks import gather
 from serving.folders import Folder
 from serving.records import Fault, Line
-from serving.sources import MAX_LINE, Source, open_source
+from serving.sources import MAX_LINE, MOST_NAMES, Source, open_source
 from stance.errors import BatchError, DocumentError
 
 
@@ -43,6 +43,19 @@ def test_json_lines(tmp_path: Path) -> None:
     assert fields_of(source_of(path)) == [{"text": "a"}, *["invalid_request"] * 4, {}]
 
 
+def test_lines_tell_a_column_that_any_of_them_has(tmp_path: Path) -> None:
+    path = tmp_path / "in.jsonl"
+    many = {f"n{n}": n for n in range(40)}
+    path.write_text("\n".join(["nonsense", "[]", json.dumps(many), *['{"text": "a"}'] * 2000, '{"day": 1}']))
+    found = source_of(path).columns(["text", "day", "none"])
+    assert found is not None
+    assert {"text", "day"} <= set(found)
+    assert "none" not in found
+    assert len(found) <= MOST_NAMES + 2
+    path.write_text("nonsense")
+    assert source_of(path).columns(["text"]) is None
+
+
 def test_a_line_without_end_is_one_fault(tmp_path: Path) -> None:
     path = tmp_path / "in.jsonl"
     path.write_bytes(b'{"text": "a"}\n' + b"x" * (3 * MAX_LINE) + b'\n{"text": "b"}')
@@ -62,7 +75,7 @@ def test_csv(tmp_path: Path, mark: str) -> None:
 def test_marks_in_quoted_names_part_no_columns(tmp_path: Path, name: str) -> None:
     path = tmp_path / "in.csv"
     path.write_text(f'id,"{name}"\n7,a; b; c')
-    assert source_of(path).columns() == ["id", name.replace('""', '"')]
+    assert source_of(path).columns(()) == ["id", name.replace('""', '"')]
     assert fields_of(source_of(path, text=name.replace('""', '"')), text=name.replace('""', '"')) == [
         {"text": "a; b; c", "id": "7"}
     ]
@@ -71,7 +84,7 @@ def test_marks_in_quoted_names_part_no_columns(tmp_path: Path, name: str) -> Non
 def test_a_quote_within_a_name_quotes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     path.write_text('size 5";text;id\n7;a, b;c')
-    assert source_of(path).columns() == ['size 5"', "text", "id"]
+    assert source_of(path).columns(()) == ['size 5"', "text", "id"]
 
 
 def test_rows_that_are_no_csv_are_faults(tmp_path: Path) -> None:
@@ -126,7 +139,7 @@ def test_parquet(tmp_path: Path) -> None:
         pa.table({"text": ["a", None], "date": [date(2018, 1, 30), None], "actors": [["HNC"], None], "n": [1, 2]}), path
     )
     assert fields_of(source_of(path)) == [{"text": "a", "date": "2018-01-30", "actors": ["HNC"]}, {}]
-    assert source_of(path).columns() == ["text", "date", "actors", "n"]
+    assert source_of(path).columns(()) == ["text", "date", "actors", "n"]
 
 
 def test_a_process_of_ones_own_is_a_struct_of_parquet_but_no_cell_of_csv(tmp_path: Path) -> None:
