@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from serving.answers import answer, process_field
+from serving.details import check_details
 from serving.faults import encodable, to_error
 from serving.records import Record
 from serving.rows import Row, dump_rows, error_row, to_rows
@@ -83,7 +84,9 @@ def _rows_of(bundle: Bundle, record: Record, defaults: Defaults) -> list[Row]:
         fields = record.fields(defaults.columns)
         doc_id = encodable(str(fields.pop("id", doc_id)))
         given = {"process": process_field(bundle, defaults.process), "actors": list(defaults.actors) or None}
-        return to_rows(record.index, doc_id, answer(bundle, {**given, **fields}))
+        sound, told = check_details(fields)
+        response = answer(bundle, {**given, **sound})
+        return to_rows(record.index, doc_id, response.model_copy(update={"warnings": [*told, *response.warnings]}))
     except ExtraMissing:
         raise
     except DocumentError as error:

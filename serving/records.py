@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from math import isnan
 from typing import Any, Protocol, TypeVar
 
 from pydantic_core import from_json
@@ -156,7 +157,12 @@ def skip_done(items: Iterable[Item], done: Mapping[int, int]) -> Iterator[tuple[
 
 def _pick(value: Mapping[Any, Any], names: Mapping[str, str]) -> dict[str, Any]:
     found = {name: value.get(names.get(name, name)) for name in FIELDS}
-    return {name: one for name, one in found.items() if one is not None}
+    return {name: one for name, one in found.items() if one is not None and not _is_nan(one)}
+
+
+def _is_nan(value: object) -> bool:
+    """Whether it is what pandas has for a value that is missing."""
+    return isinstance(value, float) and isnan(value)
 
 
 def _invalid(message: str) -> DocumentError:

@@ -26,8 +26,11 @@ PROBABILITIES: Mapping[str, str] = {label: f"p_{label}" for label in LABELS}
 COLUMNS: Mapping[str, tuple[str, str]] = {
     "doc_index": ("int64", "place of the document in IN, from 0; with `actor` the key of a row"),
     "doc_id": ("string", "`id` as given; a file's path within the folder; else `doc_index` as text"),
-    "title": ("string", "as given, or as the page or PDF tells it"),
-    "date": ("string", "as given, in ISO 8601, or as the page, the file's name or its first line tells it"),
+    "title": ("string", "as given, or as the page or PDF tells it; null where it is left out"),
+    "date": (
+        "string",
+        "as given, in ISO 8601, or as the page, the file's name or its first line tells it; null where it is left out",
+    ),
     "process_key": ("string", "key of a known process; empty for one of your own"),
     "process_name": ("string", "name of the process"),
     "actor": ("string", "the actor's name; null where no actor was found, and with an error"),

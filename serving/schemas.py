@@ -39,6 +39,7 @@ def _check_date(text: str) -> str:
     return text
 
 
+Title = Annotated[str, StringConstraints(max_length=MAX_TITLE_LENGTH)]
 IsoDate = Annotated[str, StringConstraints(max_length=40), AfterValidator(_check_date)]
 
 
@@ -81,7 +82,7 @@ class ClassifyRequest(_Input):
         default=DEFAULT_PROCESS,
         description="What the stance is toward: the key of a known process, or an object with 'name' and 'aliases'.",
     )
-    title: str | None = Field(default=None, max_length=MAX_TITLE_LENGTH)
+    title: Title | None = None
     date: IsoDate | None = Field(default=None, description="A date, or date and time, in ISO 8601; comes back as sent.")
     id: str | None = Field(default=None, max_length=200)
 

@@ -125,7 +125,7 @@ def test_a_bad_document_is_a_row_and_no_document_is_without_one(tiny_bundle: Pat
 
 
 def test_of_many_bad_documents_the_first_are_told_and_no_text_is(tiny_bundle: Path, tmp_path: Path) -> None:
-    bad = [{"id": f"b{n}\x1b[2J\n", "text": "Secret words.", "date": "secret"} for n in range(70)]
+    bad = [{"id": f"b{n}\x1b[2J\n", "text": "Secret words.", "actors": "secret"} for n in range(70)]
     bad[1]["id"] = "x" * 100_000
     bad[2]["text"] = "Secret words. " * 5000
     lines = [json.dumps({"id": "good", "text": TEXT}), *map(json.dumps, bad)]
@@ -209,9 +209,9 @@ def test_a_bad_value_of_parquet_is_a_row(tiny_bundle: Path, tmp_path: Path) -> N
     actors = [["HNC"], ["HNC"], ["HNC"], ["HNC", None], None, ["HNC"]]
     titles = pa.array([b"T", b"T", b"T", b"T", b"\xff", None], pa.binary())
     pq.write_table(pa.table({"text": texts, "actors": actors, "title": titles}), tmp_path / "in.parquet")
-    assert "6 documents, 4 with an error" in batch(tiny_bundle, tmp_path / "in.parquet", tmp_path / "out.jsonl")
+    assert "6 documents, 3 with an error" in batch(tiny_bundle, tmp_path / "in.parquet", tmp_path / "out.jsonl")
     codes = {row["doc_index"]: row["error_code"] for row in read(tmp_path / "out.jsonl")}
-    assert [codes[n] for n in range(6)] == [None, *["invalid_request"] * 4, None]
+    assert [codes[n] for n in range(6)] == [None, *["invalid_request"] * 3, None, None]
 
 
 def test_texts_of_another_type_are_rows(tiny_bundle: Path, tmp_path: Path) -> None:
@@ -446,8 +446,8 @@ def test_workers_that_cannot_start_end_the_batch(tmp_path: Path) -> None:
 def test_a_bad_document_keeps_the_title_and_date_that_were_given(tiny_bundle: Path) -> None:
     texts = [
         '{"text": "", "title": "T", "date": "2018-01-30", "id": "a"}',
-        '{"text": "Turkey.", "title": "T", "date": "soon"}',
-        '{"text": "Turkey.", "title": ["T"], "date": 2018}',
+        '{"text": "Turkey.", "title": "T", "date": "soon", "actors": 1}',
+        '{"text": "Turkey.", "title": ["T"], "date": 2018, "actors": 1}',
         "nonsense",
     ]
     chunk: list[Record] = [Line(index, text.encode()) for index, text in enumerate(texts)]
@@ -464,6 +464,34 @@ def test_a_bad_document_keeps_the_title_and_date_that_were_given(tiny_bundle: Pa
         ("T\\udcff", None),
         (None, "2018-01-27"),
     ]
+
+
+DETAILS = [
+    ({"date": "2018-01-31T10:00+03:00", "title": " T "}, ("T", "2018-01-31T10:00+03:00"), []),
+    ({"date": 20180131, "title": ""}, (None, "2018-01-31"), []),
+    ({"date": 20180131.0, "title": None}, (None, "2018-01-31"), []),
+    ({"date": "20180131"}, (None, "20180131"), []),
+    ({"date": float("nan"), "title": float("nan")}, (None, None), []),
+    ({"date": " ", "title": " "}, (None, None), []),
+    ({"date": 20181331}, (None, None), ["date_left_out"]),
+    ({"date": True, "title": 7}, (None, None), ["title_left_out", "date_left_out"]),
+    ({"date": "31 January 2018", "title": "T" * 1001}, (None, None), ["title_left_out", "date_left_out"]),
+    ({"date": 1517356800000}, (None, None), ["date_left_out"]),
+]
+
+
+@pytest.mark.parametrize(("given", "kept", "codes"), DETAILS)
+def test_a_bad_title_or_date_costs_no_document(
+    tiny_bundle: Path, given: dict[str, Any], kept: tuple[str | None, str | None], codes: list[str]
+) -> None:
+    document = {"text": TEXT, "actors": ["Turkey"], **given}
+    chunk: list[Record] = [Line(0, json.dumps(document).encode()), Cells(1, document)]
+    rows = parse_rows(classify_chunk(load_bundle(tiny_bundle, threads=1), chunk, Defaults()).rows)
+    for row in rows:
+        assert (row["actor"], row["error_code"], row["title"], row["date"]) == ("Turkey", None, *kept)
+        assert [one["code"] for one in row["warnings"]] == codes
+        assert all(len(one["message"]) < 200 and "it was left out" in one["message"] for one in row["warnings"])
+    assert len(rows) == 2
 
 
 class Raising(Line):
