@@ -35,6 +35,8 @@ COLUMNS: Mapping[str, tuple[str, str]] = {
     "process_name": ("string", "name of the process"),
     "actor": ("string", "the actor's name; null where no actor was found, and with an error"),
     "actor_id": ("string", "the lexicon's id, where it knows the actor; a state's by whatever name it was found"),
+    "actor_kind": ("string", "its kind: `state`, `body`, `ministry`, `party`, `group` or `person`"),
+    "actor_country": ("string", "its country, ISO 3166-1 alpha-2"),
     "found": ("bool", "whether the text names the actor; if not, `none` says nothing of it; null without an actor"),
     "stance": ("string", "`support`, `boycott`, `conditional` or `none`"),
     **{column: ("double", f"calibrated probability of `{label}`") for label, column in PROBABILITIES.items()},
@@ -99,6 +101,8 @@ def _of_actor(one: Mapping[str, Any] | None) -> Row:
     return {
         "actor": one["actor"],
         "actor_id": one["id"],
+        "actor_kind": one["kind"],
+        "actor_country": one["country"],
         "found": bool(one["mentions"]),
         "stance": one["stance"],
         **{PROBABILITIES[label]: value for label, value in one["probabilities"].items()},

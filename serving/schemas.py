@@ -139,10 +139,15 @@ class EvidenceOut(MentionOut):
 
 
 class ActorOut(BaseModel):
-    """One actor's stance; ``plausible`` holds the truth at the coverage that the bundle states (/version)."""
+    """One actor's stance; ``plausible`` holds the truth at the coverage that the bundle states (/version).
+
+    ``id``, ``kind`` and ``country`` (ISO 3166, two letters) are the lexicon's, where it knows the actor.
+    """
 
     actor: str
     id: str | None
+    kind: str | None = None
+    country: str | None = None
     stance: Label
     probabilities: dict[Label, float]
     plausible: list[Label]
@@ -222,6 +227,8 @@ def _actor_out(text: str, one: ActorStance) -> ActorOut:
     return ActorOut(
         actor=one.actor.name,
         id=one.actor.id,
+        kind=one.actor.kind,
+        country=one.actor.country,
         stance=one.stance,
         probabilities={label: round(value, 4) for label, value in one.probabilities.items()},
         plausible=list(one.plausible),

@@ -87,11 +87,13 @@ def test_a_row_has_all_that_an_answer_has(tiny_bundle: Path, tmp_path: Path) -> 
         ]
         assert {"key": row["process_key"], "name": row["process_name"]} == expected["process"]
         assert {"name": row["model_name"], "version": row["model_version"]} == expected["model"]
+        assert (row["actor_kind"], row["actor_country"]) == (actor["kind"], actor["country"])
         assert row["found"] == bool(actor["mentions"])
         assert [one["code"] for one in row["warnings"]] == ([] if actor["mentions"] else ["actor_not_found"])
         assert [row[name] for name in ("error_code", "error_message", "error_field")] == [None] * 3
     assert expected["warnings"][0]["code"] == "actor_not_found"
     assert [row["found"] for row in rows] == [True, False]
+    assert [(row["actor_kind"], row["actor_country"]) for row in rows] == [("party", "SY"), (None, None)]
 
 
 def test_a_row_has_the_warnings_of_its_document_and_of_its_actor(tiny_bundle: Path) -> None:

@@ -51,9 +51,11 @@ def test_an_answer_has_the_shape_of_the_contract(client: httpx.Client) -> None:
     assert body["process"] == {"key": "sochi", "name": "Sochi process"}
     assert body["model"]["name"] == "tiny"
     names = [actor["actor"] for actor in body["actors"]]
+    assert ("Russia", "state", "RU") in [(one["actor"], one["kind"], one["country"]) for one in body["actors"]]
     assert {"Higher Negotiations Committee", "Russia", "Sergey Lavrov", "Alexander Lavrentyev"} <= set(names)
     for actor in body["actors"]:
-        assert list(actor) == ["actor", "id", "stance", "probabilities", "plausible", "mentions", "evidence"]
+        assert list(actor)[:4] == ["actor", "id", "kind", "country"]
+        assert list(actor)[4:] == ["stance", "probabilities", "plausible", "mentions", "evidence"]
         assert list(actor["probabilities"]) == ["support", "boycott", "conditional", "none"]
         for place in [*actor["mentions"], *actor["evidence"]]:
             assert SEED[place["start"] : place["end"]] == place["text"]
