@@ -10,7 +10,7 @@ from serving.answers import answer, process_field
 from serving.details import check_details
 from serving.faults import encodable, to_error
 from serving.records import Record
-from serving.rows import Row, dump_rows, error_row, to_rows
+from serving.rows import Row, digest_text, dump_rows, error_row, to_rows
 from serving.schemas import DEFAULT_PROCESS, ErrorOut
 from stance.bundle import Bundle
 from stance.errors import DocumentError, ExtraMissing
@@ -86,14 +86,20 @@ def _rows_of(bundle: Bundle, record: Record, defaults: Defaults) -> list[Row]:
         given = {"process": process_field(bundle, defaults.process), "actors": list(defaults.actors) or None}
         sound, told = check_details(fields)
         response = answer(bundle, {**given, **sound})
-        return to_rows(record.index, doc_id, response.model_copy(update={"warnings": [*told, *response.warnings]}))
+        response = response.model_copy(update={"warnings": [*told, *response.warnings]})
+        return to_rows(record.index, doc_id, response, _digest(fields))
     except ExtraMissing:
         raise
     except DocumentError as error:
         fault = to_error(error)
     except Exception as error:  # a fault of ours, or of a library's, in one document must not stop the others
         fault = ErrorOut(code="internal_error", message=encodable(f"{type(error).__name__}: {error}"))
-    return [error_row(record.index, doc_id, fault, _title_and_date(fields))]
+    return [error_row(record.index, doc_id, fault, {**_title_and_date(fields), **_digest(fields)})]
+
+
+def _digest(fields: Mapping[str, Any]) -> dict[str, str]:
+    text = fields.get("text")
+    return {"text_sha256": digest_text(text)} if isinstance(text, str) else {}
 
 
 def _title_and_date(fields: Mapping[str, Any]) -> dict[str, str]:

@@ -293,6 +293,9 @@ def report(
         Path | None,
         typer.Option(metavar="FOLDER", help="Write network.graphml, edges.csv and statements.csv to this folder too."),
     ] = None,
+    dedupe: Annotated[
+        bool, typer.Option("--dedupe", help="Count documents of the same text and the same day once.")
+    ] = False,
 ) -> None:
     """Make a report of a batch: one page that can be passed on, for it asks no other host for anything.
 
@@ -308,9 +311,10 @@ def report(
     from serving.report.build import write_report
 
     with _told():
-        written = write_report(results, out, export)
+        written = write_report(results, out, export, dedupe=dedupe)
     not_named = f"; asked for, not named: {written.not_named:,}" if written.not_named else ""
-    counts = f"{written.documents:,} documents, {written.statements:,} rows{not_named}"
+    copies = f"; copies left out: {written.copies:,}" if written.copies else ""
+    counts = f"{written.documents:,} documents, {written.statements:,} rows{not_named}{copies}"
     errors.print(escape(f"{', '.join(map(str, written.files))}: {counts}"), highlight=False, soft_wrap=True)
 
 

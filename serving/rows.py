@@ -5,6 +5,7 @@ A document has a row for each actor; one without actors, or with an error, has a
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -30,6 +31,10 @@ COLUMNS: Mapping[str, tuple[str, str]] = {
     "date": (
         "string",
         "as given, in ISO 8601, or as the page, the file's name or its first line tells it; null where it is left out",
+    ),
+    "text_sha256": (
+        "string",
+        "SHA-256 of the text, each stretch of white space as one blank: copies have it in common",
     ),
     "process_key": ("string", "key of a known process; empty for one of your own"),
     "process_name": ("string", "name of the process"),
@@ -72,10 +77,22 @@ def _row(index: int, doc_id: str, **values: object) -> Row:
     return {**empty, "doc_index": index, "doc_id": doc_id, **values}
 
 
-def to_rows(index: int, doc_id: str, response: ClassifyResponse) -> list[Row]:
-    """The rows of one answer: one an actor, or a single one where there is none; each with its own warnings."""
+def digest_text(text: str) -> str:
+    """SHA-256 of a text, the same for copies that differ in white space alone."""
+    return hashlib.sha256(" ".join(text.split()).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def to_rows(
+    index: int, doc_id: str, response: ClassifyResponse, given: Mapping[str, object] | None = None
+) -> list[Row]:
+    """The rows of one answer: one an actor, or a single one where there is none; each with its own warnings.
+
+    Args:
+        given: further columns, of the document itself.
+    """
     body = response.model_dump()
     shared = {
+        **(given or {}),
         "title": body["title"],
         "date": body["date"],
         "process_key": body["process"]["key"],
@@ -112,8 +129,8 @@ def _of_actor(one: Mapping[str, Any] | None) -> Row:
     }
 
 
-def error_row(index: int, doc_id: str, error: ErrorOut, given: Mapping[str, str] | None = None) -> Row:
-    """The row of a document that was not classified; ``given`` are its ``title`` and ``date``, where it has them."""
+def error_row(index: int, doc_id: str, error: ErrorOut, given: Mapping[str, object] | None = None) -> Row:
+    """The row of a document that was not classified; ``given`` is what it has of the document's own columns."""
     told = {"error_code": error.code, "error_message": error.message, "error_field": error.field}
     return _row(index, doc_id, **(given or {}), **told)
 

@@ -17,16 +17,20 @@ GRAPHML, EDGES, STATEMENTS = "network.graphml", "edges.csv", "statements.csv"
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What was written, and of how much; :class:`serving.report.results.Results` tells what ``not_named`` counts."""
+    """What was written, and of how much; :class:`serving.report.results.Results` tells what the numbers count."""
 
     files: tuple[Path, ...]
     documents: int
     statements: int
     not_named: int
+    copies: int
 
 
-def write_report(sources: Sequence[Path], out: Path, export: Path | None = None) -> Written:
+def write_report(sources: Sequence[Path], out: Path, export: Path | None = None, *, dedupe: bool = False) -> Written:
     """Write the page and, where a folder is named, the network's files.
+
+    Args:
+        dedupe: documents of one text and one day count once.
 
     Raises:
         ReportError: if RESULTS are no rows of a batch, or OUT is no name of a page.
@@ -36,7 +40,7 @@ def write_report(sources: Sequence[Path], out: Path, export: Path | None = None)
         raise ReportError(f"{out}: the report is a page; its name must end in .html")
     from serving.report.page import render_page
 
-    results = load_results(sources)
+    results = load_results(sources, dedupe=dedupe)
     files = {
         GRAPHML: dump_graphml(build_network(results.statements)),
         EDGES: dump_edges(results.statements),
@@ -48,7 +52,8 @@ def write_report(sources: Sequence[Path], out: Path, export: Path | None = None)
         pages |= {export / name: text for name, text in files.items()}
     for path, text in pages.items():
         _write(path, text)
-    return Written(tuple(pages), results.documents, len(results.statements), results.not_named)
+    counts = (results.documents, len(results.statements), results.not_named, results.copies)
+    return Written(tuple(pages), *counts)
 
 
 def _title(names: Sequence[str]) -> str:

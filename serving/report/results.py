@@ -24,6 +24,8 @@ READ: tuple[str, ...] = (
     *PROBABILITIES.values(),
     *("plausible", "mentions", "evidence", "model_name", "model_version", "error_code", "error_message"),
 )
+#: What it reads besides to know copies.
+DIGEST = "text_sha256"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class Results:
     """All statements in the order of RESULTS, and how many documents stand behind them.
 
     Attributes:
+        copies: documents that count for nothing, as they are copies of others.
         failures: documents that were not classified.
         not_named: rows of actors that were asked for and that the text does not name; they are no statements.
     """
@@ -82,6 +85,7 @@ class Results:
     statements: list[Statement] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     documents: int = 0
+    copies: int = 0
     not_named: int = 0
     models: set[str] = field(default_factory=set)
 
@@ -101,18 +105,34 @@ class Results:
         return Counter(one.code for one in self.failures)
 
 
-def load_results(paths: Sequence[Path]) -> Results:
+@dataclass(slots=True)
+class _Met:
+    """What was met so far, to know it again.
+
+    Attributes:
+        names: the name that an actor of the lexicon goes by, by its id.
+        places: document, process and actor of each statement.
+        originals: the first document of a text and a day; ``None``: copies count like others.
+    """
+
+    originals: dict[tuple[str, date | None], Article] | None
+    names: dict[str, str] = field(default_factory=dict)
+    places: set[tuple[int, str, str]] = field(default_factory=set)
+
+
+def load_results(paths: Sequence[Path], *, dedupe: bool = False) -> Results:
     """Read what ``stance batch`` wrote, as one.
+
+    Args:
+        dedupe: documents of one text and one day count once.
 
     Raises:
         ReportError: if a file is not of that kind, with the row at fault, or is given twice.
         ExtraMissing: if one is a Parquet file and pyarrow is not installed.
     """
-    results = Results()
-    names: dict[str, str] = {}
-    places: set[tuple[int, str, str]] = set()  # document, process and actor of each statement
+    results, met = Results(), _Met({} if dedupe else None)
     for path, name in zip(paths, name_files(paths), strict=True):
-        _add_file(results, path, f"{name}: " if len(paths) > 1 else "", names, places)
+        _add_file(results, path, f"{name}: " if len(paths) > 1 else "", met)
     return results
 
 
@@ -131,19 +151,18 @@ def name_files(paths: Sequence[Path]) -> list[str]:
     return [os.fsencode(name).decode("utf-8", "backslashreplace") for name in told]
 
 
-def _add_file(
-    results: Results, path: Path, prefix: str, names: dict[str, str], places: set[tuple[int, str, str]]
-) -> None:
+def _add_file(results: Results, path: Path, prefix: str, met: _Met) -> None:
     reader = {".parquet": _parquet, ".jsonl": _lines}.get(path.suffix.lower())
     if reader is None:
         raise ReportError(f"{path}: RESULTS must be .parquet or .jsonl that stance batch wrote; {_first(path)}")
     articles: dict[int, Article] = {}
-    for number, row in enumerate(reader(path), 1):
+    wanted = READ if met.originals is None else (*READ, DIGEST)
+    for number, row in enumerate(reader(path, wanted), 1):
         try:
             index = int(row["doc_index"])
             if index not in articles:
-                articles[index] = _add_article(results, row, prefix)
-            _add_row(results, row, articles[index], names, places)
+                articles[index] = _add_article(results, row, prefix, met)
+            _add_row(results, row, articles[index], met)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ReportError(
                 f"{path}: row {number}: is no row of stance batch ({type(error).__name__}: {error}); "
@@ -151,10 +170,12 @@ def _add_file(
             ) from error
 
 
-def _check_columns(path: Path, columns: Collection[str]) -> None:
-    missing = next((name for name in READ if name not in columns), None)
+def _check_columns(path: Path, columns: Collection[str], wanted: Sequence[str]) -> None:
+    missing = next((name for name in wanted if name not in columns), None)
     if missing is None:
         return
+    if missing == DIGEST:
+        raise ReportError(f"{path}: has no column {DIGEST!r}, by which copies are known; make the batch again")
     is_article = "text" in columns and "doc_index" not in columns
     told = "looks like articles, not results" if is_article else f"has no column {missing!r}"
     raise ReportError(f"{path}: {told}; it must be what stance batch wrote; {_first(path)}")
@@ -165,7 +186,7 @@ def _first(path: Path) -> str:
     return f"for articles run it first: stance batch {source} stances.parquet"
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
+def _lines(path: Path, wanted: Sequence[str]) -> Iterator[dict[str, Any]]:
     with path.open("rb") as stream:
         for number, line in enumerate(stream, 1):
             if not line.strip():
@@ -176,41 +197,52 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
                 raise ReportError(f"{path}:{number}: no valid JSON: {error}") from error
             if not isinstance(row, dict):
                 raise ReportError(f"{path}:{number}: must be an object, not {type(row).__name__}")
-            _check_columns(path, row)
+            _check_columns(path, row, wanted)
             yield row
 
 
-def _parquet(path: Path) -> Iterator[dict[str, Any]]:
+def _parquet(path: Path, wanted: Sequence[str]) -> Iterator[dict[str, Any]]:
     with needs("pyarrow", "batch"):
         import pyarrow as pa
         import pyarrow.parquet as pq
 
     try:
         with pq.ParquetFile(path) as file:
-            _check_columns(path, file.schema_arrow.names)
-            for rows in file.iter_batches(batch_size=4096, columns=list(READ)):
+            _check_columns(path, file.schema_arrow.names, wanted)
+            for rows in file.iter_batches(batch_size=4096, columns=list(wanted)):
                 yield from rows.to_pylist()
     except pa.ArrowInvalid as error:
         raise ReportError(f"{path}: is no Parquet file: {error}") from error
 
 
-def _add_article(results: Results, row: dict[str, Any], prefix: str) -> Article:
+def _add_article(results: Results, row: dict[str, Any], prefix: str, met: _Met) -> Article:
+    """The document of a row as it counts: another one, if it is a copy of that."""
     moment = parse_moment(row["date"])
     when = (moment.date(), moment.time()) if moment else (None,)
     article = Article(results.documents, f"{prefix}{row['doc_id']}", row["title"], *when)
-    results.documents += 1
     if row["error_code"] is not None:
         results.failures.append(Failure(article.id, str(row["error_code"]), row["error_message"] or ""))
+    elif met.originals is not None and row[DIGEST] is not None:
+        original = met.originals.setdefault((row[DIGEST], article.day), article)
+        if original is not article:
+            results.copies += 1
+            return original
+    results.documents += 1
     return article
 
 
-def _add_row(
-    results: Results, row: dict[str, Any], article: Article, names: dict[str, str], places: set[tuple[int, str, str]]
-) -> None:
+def _add_row(results: Results, row: dict[str, Any], article: Article, met: _Met) -> None:
     if row["model_name"] is not None:
         results.models.add(f"{row['model_name']} {row['model_version']}")
     if row["actor"] is None:
         return
+    # An actor of the lexicon goes by the name first met, whatever it was asked for as.
+    actor = met.names.setdefault(row["actor_id"], row["actor"]) if row["actor_id"] else row["actor"]
+    process = str(row["process_name"])
+    place = (article.index, process, actor)
+    if place in met.places:
+        return  # two names of one actor were asked for, or it is a copy
+    met.places.add(place)
     if not row["mentions"]:
         results.not_named += 1
         return
@@ -219,13 +251,6 @@ def _add_row(
     for label in (stance, *others):
         if label not in LABELS:
             raise ValueError(f"{label!r} is no stance; allowed are {', '.join(LABELS)}")
-    # An actor of the lexicon goes by the name first met, whatever it was asked for as.
-    actor = names.setdefault(row["actor_id"], row["actor"]) if row["actor_id"] else row["actor"]
-    process = str(row["process_name"])
-    place = (article.index, process, actor)
-    if place in places:
-        return  # two names of one actor were asked for
-    places.add(place)
     best = max(row["evidence"] or (), key=lambda one: one["score"], default=None)
     sentence = " ".join(best["text"].split()) if best else ""
     probability = float(row[PROBABILITIES[stance]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -107,6 +108,17 @@ def test_a_row_has_the_warnings_of_its_document_and_of_its_actor(tiny_bundle: Pa
     ]
     assert "'Oman'" in told[0][1][1]
     assert "'Chad'" in told[2][1][1]
+
+
+def test_copies_of_a_text_have_a_digest_in_common(tiny_bundle: Path) -> None:
+    texts = (TEXT, f" {TEXT.replace(' ', chr(10))}", f"{TEXT}!", "", None)
+    chunk: list[Record] = [Line(n, json.dumps({"text": text}).encode()) for n, text in enumerate(texts)]
+    chunk.append(Line(5, json.dumps({"text": TEXT, "process": "nowhere"}).encode()))
+    rows = parse_rows(classify_chunk(load_bundle(tiny_bundle, threads=1), chunk, Defaults()).rows)
+    digests = {row["doc_index"]: row["text_sha256"] for row in rows}
+    assert digests[0] == hashlib.sha256(TEXT.encode()).hexdigest() == digests[1] == digests[5]
+    assert len({digests[n] for n in (0, 2, 3)}) == 3
+    assert digests[4] is None
 
 
 def test_a_bad_document_is_a_row_and_no_document_is_without_one(tiny_bundle: Path, small: Path) -> None:

@@ -153,6 +153,39 @@ def test_actors_that_no_text_names_are_counted_apart(tmp_path: Path) -> None:
     assert "2 documents, 1 rows; asked for, not named: 2" in done.output
 
 
+def test_copies_of_a_day_count_once_where_that_is_asked_for(tmp_path: Path) -> None:
+    copy = {"text_sha256": "a", "date": "2018-01-30T10:00"}
+    rows = [
+        *(row(n, "Russia", **copy) for n in range(3)),
+        row(3, "Russia", **copy | {"date": "2018-01-31"}),
+        row(4, "Russia", **copy, process_name="Geneva talks"),
+        row(5, "Russia", date=copy["date"]),
+        row(6, "Russia", date=copy["date"]),
+        error_row(7, "d7", ErrorOut(code="unknown_process", message="m"), copy),
+    ]
+    path = write_rows(tmp_path / "rows.jsonl", rows)
+    assert (load_results([path]).documents, len(load_results([path]).statements)) == (8, 7)
+    results = load_results([path], dedupe=True)
+    assert (results.documents, results.copies, results.silent) == (5, 3, 0)
+    assert [(one.article.id, one.process) for one in results.statements] == [
+        ("d0", "Sochi process"),
+        ("d3", "Sochi process"),
+        ("d0", "Geneva talks"),
+        ("d5", "Sochi process"),
+        ("d6", "Sochi process"),
+    ]
+    done = CliRunner().invoke(app, ["report", str(path), "-o", str(tmp_path / "a.html"), "--dedupe"])
+    assert "5 documents, 5 rows; copies left out: 3" in done.output
+
+
+def test_rows_of_before_are_reported_on_but_for_copies(tmp_path: Path) -> None:
+    old = {name: value for name, value in row(0, "Russia").items() if name != "text_sha256"}
+    path = write_rows(tmp_path / "rows.jsonl", [old])
+    assert load_results([path]).documents == 1
+    with pytest.raises(ReportError, match="no column 'text_sha256', by which copies are known"):
+        load_results([path], dedupe=True)
+
+
 def test_a_file_whose_name_is_no_utf8_is_reported_on(tmp_path: Path) -> None:
     out = tmp_path / "report.html"
     write_report([write_rows(tmp_path / os.fsdecode(b"\xff.jsonl"), SMALL)], out)
