@@ -59,7 +59,7 @@ COLUMNS: Mapping[str, tuple[str, str]] = {
     ),
     "warnings": (
         "list<struct<code: string, message: string>>",
-        "of the document, on each of its rows, and of the row's actor",
+        "of the document, on each of its rows, and of the row's actor; [api.md](api.md#post-classify) has their codes",
     ),
     "model_name": ("string", "name of the bundle"),
     "model_version": ("string", "version of the bundle"),

@@ -16,6 +16,11 @@ LABELS: tuple[Label, ...] = get_args(Label)
 LABEL2ID: Mapping[str, int] = {label: index for index, label in enumerate(LABELS)}
 NONE_ID = LABEL2ID["none"]
 
+#: What a result may warn of; docs/api.md tells the meaning of each.
+NoticeCode = Literal[
+    "looks_like_markup", "not_english", "process_not_named", "no_actor_asked", "no_actor_found", "actor_not_found"
+]
+
 #: Longest text that is read, in code points.
 MAX_TEXT_LENGTH = 50_000
 #: Most actors that may be asked for.
@@ -144,7 +149,7 @@ class Notice:
         actor: the name of the actor that it is about; ``None``: it is about the document.
     """
 
-    code: str
+    code: NoticeCode
     message: str
     actor: str | None = None
 

@@ -74,6 +74,18 @@ def test_actors_and_a_process_of_ones_own(client: httpx.Client) -> None:
     assert [(warning["code"], warning["actor"]) for warning in body["warnings"]] == [("actor_not_found", "Nobody")]
 
 
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (f"<article><p>{TEXT}</p><script>var Iran='will boycott Sochi';</script></article>", "looks_like_markup"),
+        ("Der Iran wird den Kongress in Sochi boykottieren, sagte ein Sprecher in Teheran am Montag.", "not_english"),
+    ],
+)
+def test_a_text_that_cannot_be_read_well_is_answered_with_a_warning(client: httpx.Client, text: str, code: str) -> None:
+    body = client.post("/classify", json={"text": text, "actors": ["Iran"]}).json()
+    assert [warning["code"] for warning in body["warnings"]] == [code]
+
+
 REFUSALS = {
     "no json": ({"content": b"{"}, 400, "invalid_request", None),
     "no object": ({"content": b"[]"}, 400, "invalid_request", None),
