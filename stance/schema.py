@@ -18,7 +18,13 @@ NONE_ID = LABEL2ID["none"]
 
 #: What a result may warn of; docs/api.md tells the meaning of each.
 NoticeCode = Literal[
-    "looks_like_markup", "not_english", "process_not_named", "no_actor_asked", "no_actor_found", "actor_not_found"
+    "looks_like_markup",
+    "not_english",
+    "process_not_named",
+    "no_actor_asked",
+    "no_actor_found",
+    "actor_not_found",
+    "mentions_left_out",
 ]
 
 #: Longest text that is read, in code points.

@@ -63,8 +63,8 @@ def test_an_answer_lists_no_more_mentions_than_it_may_and_says_so(bundle: Bundle
     counts = [len(one.mentions) for one in result.actors]
     assert counts == [(MAX_MENTIONS - 3) // 48] * 48 + [2, 1]
     assert result.actors[0].mentions == classify(bundle, text, "UN", "Turkey").actors[0].mentions[: counts[0]]
-    assert "mentions_left_out" in [notice.code for notice in result.notices]
-    assert "has 14,403 mentions" in result.notices[-1].message
+    assert "mentions_left_out" in [notice.code for notice in result.warnings]
+    assert "has 14,403 mentions" in result.warnings[-1].message
     few = classify(bundle, text, "UN", "United Nations", "Turkey")  # one actor by two names is answered for both
     assert [len(one.mentions) for one in few.actors] == [300, 300, 2]
     assert not [notice for notice in few.notices if notice.code == "mentions_left_out"]
