@@ -67,7 +67,7 @@ def test_an_answer_lists_no_more_mentions_than_it_may_and_says_so(bundle: Bundle
     assert "has 14,403 mentions" in result.warnings[-1].message
     few = classify(bundle, text, "UN", "United Nations", "Turkey")  # one actor by two names is answered for both
     assert [len(one.mentions) for one in few.actors] == [300, 300, 2]
-    assert not [notice for notice in few.notices if notice.code == "mentions_left_out"]
+    assert not [notice for notice in few.warnings if notice.code == "mentions_left_out"]
 
 
 def test_evidence_is_no_text_as_long_as_all(bundle: Bundle) -> None:
