@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from serving.schemas import BundleOut, VersionOut
+from serving.schemas import BundleOut, KnownProcessOut, ProcessesOut, VersionOut
 from stance import __version__
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Asset:
 def load_assets(bundle: Bundle) -> Mapping[str, Asset]:
     """Everything that the page is made of, by path: ``/`` is the page, ``/page/NAME`` a file beside it.
 
-    ``/page/processes.json`` lists the processes that the bundle knows by key.
+    ``/page/processes.json`` lists for the page the processes that the bundle knows by key, ``/processes`` for programs.
     """
     assets: dict[str, Asset] = {}
     for file in files("serving").joinpath("page").iterdir():
@@ -43,6 +43,7 @@ def load_assets(bundle: Bundle) -> Mapping[str, Asset]:
             path = "/" if file.name == "index.html" else f"/page/{file.name}"
             assets[path] = Asset(file.read_bytes(), _TYPES[suffix])
     assets["/page/processes.json"] = Asset(_known_processes(bundle), "application/json")
+    assets["/processes"] = Asset(describe_processes(bundle), "application/json")
     return assets
 
 
@@ -52,6 +53,12 @@ def describe_version(bundle: Bundle) -> bytes:
         name=bundle.name, version=bundle.version, digest=bundle.digest, coverage=bundle.calibration.coverage
     )
     return VersionOut(package=__version__, bundle=told).model_dump_json().encode()
+
+
+def describe_processes(bundle: Bundle) -> bytes:
+    """The known processes with all their names, as ``/processes`` tells them."""
+    told = [KnownProcessOut(key=one.key, name=one.name, aliases=[*one.aliases]) for one in bundle.processes.values()]
+    return ProcessesOut(processes=told).model_dump_json().encode()
 
 
 def _known_processes(bundle: Bundle) -> bytes:

@@ -43,6 +43,7 @@ from serving.schemas import (
     ErrorOut,
     ErrorResponse,
     EvidenceOut,
+    FailedDocument,
     MentionOut,
     ModelOut,
     NamedActor,
@@ -65,6 +66,7 @@ __all__ = [
     "ErrorOut",
     "ErrorResponse",
     "EvidenceOut",
+    "FailedDocument",
     "MentionOut",
     "ModelOut",
     "NamedActor",
@@ -141,7 +143,7 @@ class Client:
         body = build_request(text, actors, process, {"title": title, "date": date, "id": id})
         return self._send("POST", "/classify", ClassifyResponse, body)
 
-    def classify_batch(self, documents: Sequence[DocumentLike]) -> list[ClassifyResponse | ErrorResponse]:
+    def classify_batch(self, documents: Sequence[DocumentLike]) -> list[ClassifyResponse | FailedDocument]:
         """Up to 64 documents, each a :class:`ClassifyRequest` or a mapping of its fields.
 
         Returns:
@@ -212,7 +214,7 @@ class AsyncClient:
         body = build_request(text, actors, process, {"title": title, "date": date, "id": id})
         return await self._send("POST", "/classify", ClassifyResponse, body)
 
-    async def classify_batch(self, documents: Sequence[DocumentLike]) -> list[ClassifyResponse | ErrorResponse]:
+    async def classify_batch(self, documents: Sequence[DocumentLike]) -> list[ClassifyResponse | FailedDocument]:
         """As :meth:`Client.classify_batch`."""
         batch = await self._send("POST", "/classify/batch", BatchResponse, {"documents": [*documents]})
         return batch.results

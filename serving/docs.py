@@ -53,7 +53,7 @@ def _operation(path: str, method: str, operation: Mapping[str, Any]) -> str:
     return (
         f'<section id="{escape(operation["operationId"])}"><h2>{method.upper()} {escape(path)}</h2>'
         f"<p>{escape(operation['summary'])}</p>{_body(operation)}"
-        f"<table><tr><th>Status</th><th>When</th><th>Body</th></tr>{rows}</table></section>"
+        f"<table><tr><th>Status</th><th>When</th><th>Body</th></tr>{rows}</table>{_answer(operation)}</section>"
     )
 
 
@@ -61,8 +61,16 @@ def _body(operation: Mapping[str, Any]) -> str:
     if "requestBody" not in operation:
         return ""
     content = operation["requestBody"]["content"]["application/json"]
-    example = json.dumps(content["example"], ensure_ascii=False, indent=2)
-    return f'<p>Takes {_type(content["schema"])}, such as</p><pre tabindex="0">{escape(example)}</pre>'
+    return f"<p>Takes {_type(content['schema'])}, such as</p>{_example(content)}"
+
+
+def _answer(operation: Mapping[str, Any]) -> str:
+    content = operation["responses"]["200"].get("content", {}).get("application/json")
+    return f"<p>An answer, such as</p>{_example(content)}" if content else ""
+
+
+def _example(content: Mapping[str, Any]) -> str:
+    return f'<pre tabindex="0">{escape(json.dumps(content["example"], ensure_ascii=False, indent=2))}</pre>'
 
 
 def _response(status: str, response: Mapping[str, Any]) -> str:
@@ -78,7 +86,8 @@ def _schema(name: str, schema: Mapping[str, Any]) -> str:
         for field, one in schema.get("properties", {}).items()
     )
     table = f"<table><tr><th>Field</th><th>Type</th><th></th><th>Meaning</th></tr>{rows}</table>" if rows else ""
-    return f'<h3 id="{escape(name)}">{escape(name)}</h3><p>{escape(schema.get("description", ""))}</p>{table}'
+    values = f"<p>{_type(schema)}</p>" if "enum" in schema else ""
+    return f'<h3 id="{escape(name)}">{escape(name)}</h3><p>{escape(schema.get("description", ""))}</p>{values}{table}'
 
 
 def _type(schema: Mapping[str, Any]) -> str:

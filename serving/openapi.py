@@ -5,16 +5,25 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from serving import examples
 from serving.exchange import REQUEST_ID_HEADER
-from serving.schemas import BatchRequest, BatchResponse, ClassifyRequest, ClassifyResponse, ErrorResponse, VersionOut
+from serving.schemas import (
+    BatchRequest,
+    BatchResponse,
+    ClassifyRequest,
+    ClassifyResponse,
+    ErrorResponse,
+    ProcessesOut,
+    VersionOut,
+)
 from stance import __version__
 
 _INPUTS = (ClassifyRequest, BatchRequest)
-_OUTPUTS = (ClassifyResponse, BatchResponse, ErrorResponse, VersionOut)
+_OUTPUTS = (ClassifyResponse, BatchResponse, ErrorResponse, ProcessesOut, VersionOut)
 _REF = "#/components/schemas/{model}"
-_TEXT = "Turkey will send a delegation to Sochi. The Higher Negotiations Committee said it would stay away."
 #: What is said of each refusal that a classification can get.
 REFUSALS = {
     400: "Malformed or invalid: the error's field names the part at fault.",
@@ -64,23 +73,25 @@ def build_openapi(*, has_keys: bool) -> dict[str, Any]:
 
 
 def _paths() -> dict[str, Any]:
-    document = {"text": _TEXT, "actors": ["HNC", "Turkey"], "process": "sochi"}
     return {
         "/classify": {
             "post": _classification(
-                "classify", "Say where each actor of one document stands.", ClassifyRequest, ClassifyResponse, document
+                "classify",
+                "Say where each actor of one document stands.",
+                _json(ClassifyRequest, example=examples.REQUEST),
+                _answer(examples.ANSWER),
             )
         },
         "/classify/batch": {
             "post": _classification(
                 "classify_batch",
                 "Say the same for up to 64 documents; each has its own result or error, in order.",
-                BatchRequest,
-                BatchResponse,
-                {"documents": [document, {"text": _TEXT, "id": "second"}]},
+                _json(BatchRequest, example=examples.BATCH_REQUEST),
+                _answer(examples.BATCH_ANSWER),
             )
         },
-        "/version": {"get": _look("version", "Package and bundle.", _json(VersionOut))},
+        "/processes": {"get": _look("processes", "The processes known by key.", _answer(examples.PROCESSES))},
+        "/version": {"get": _look("version", "Package and bundle.", _answer(examples.VERSION))},
         "/metrics": {
             "get": _look("metrics", "Metrics for Prometheus.", {"text/plain": {"schema": {"type": "string"}}})
         },
@@ -89,12 +100,12 @@ def _paths() -> dict[str, Any]:
     }
 
 
-def _classification(name: str, summary: str, asked: type, answered: type, example: object) -> dict[str, Any]:
+def _classification(name: str, summary: str, asked: dict[str, Any], answered: dict[str, Any]) -> dict[str, Any]:
     return {
         "operationId": name,
         "summary": summary,
-        "requestBody": {"required": True, "content": _json(asked, example=example)},
-        "responses": {"200": _response("Done.", _json(answered)), **_refusals(*REFUSALS)},
+        "requestBody": {"required": True, "content": asked},
+        "responses": {"200": _response("Done.", answered), **_refusals(*REFUSALS)},
     }
 
 
@@ -113,7 +124,7 @@ def _refusals(*statuses: int) -> dict[str, Any]:
 
 
 def _refusal(status: int) -> dict[str, Any]:
-    response = _response(REFUSALS[status], _json(ErrorResponse))
+    response = _response(REFUSALS[status], _answer(examples.refusal(status, REFUSALS[status])))
     more = {401: ("WWW-Authenticate", "string"), 405: ("Allow", "string"), 429: ("Retry-After", "integer")}
     if status in more:
         name, kind = more[status]
@@ -132,6 +143,10 @@ def _response(description: str, content: dict[str, Any]) -> dict[str, Any]:
 
 def _json(model: type, **more: object) -> dict[str, Any]:
     return {"application/json": {"schema": {"$ref": _REF.format(model=model.__name__)}, **more}}
+
+
+def _answer(example: BaseModel) -> dict[str, Any]:
+    return _json(type(example), example=example.model_dump(mode="json"))
 
 
 def phrase(status: str) -> str:

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
+from typing_extensions import TypeAliasType
 
 from stance.schema import (
+    LABELS,
     MAX_ACTORS,
     MAX_NAME_LENGTH,
     MAX_TEXT_LENGTH,
@@ -17,6 +29,7 @@ from stance.schema import (
     Classification,
     Document,
     Label,
+    NoticeCode,
     Process,
     Span,
 )
@@ -27,6 +40,26 @@ if TYPE_CHECKING:
 MAX_DOCUMENTS = 64
 MAX_TITLE_LENGTH = 1000
 DEFAULT_PROCESS = "sochi"
+
+#: Why the service refuses a request or one of its documents; docs/api.md tells when.
+Refused = Literal[
+    "invalid_request",
+    "empty_text",
+    "text_too_long",
+    "unknown_process",
+    "process_name_too_long",
+    "unauthorized",
+    "not_found",
+    "method_not_allowed",
+    "request_timeout",
+    "body_too_large",
+    "too_many_values",
+    "unsupported_media_type",
+    "too_many_requests",
+    "internal_error",
+    "not_ready",
+    "deadline_exceeded",
+]
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_NAME_LENGTH)]
 
@@ -40,6 +73,7 @@ def _check_date(text: str) -> str:
 
 
 Title = Annotated[str, StringConstraints(max_length=MAX_TITLE_LENGTH)]
+DocumentId = Annotated[str, StringConstraints(max_length=200)]
 IsoDate = Annotated[str, StringConstraints(max_length=40), AfterValidator(_check_date)]
 
 
@@ -82,9 +116,9 @@ class ClassifyRequest(_Input):
         default=DEFAULT_PROCESS,
         description="What the stance is toward: the key of a known process, or an object with 'name' and 'aliases'.",
     )
-    title: Title | None = None
+    title: Title | None = Field(default=None, description="Comes back as sent; is not read.")
     date: IsoDate | None = Field(default=None, description="A date, or date and time, in ISO 8601; comes back as sent.")
-    id: str | None = Field(default=None, max_length=200)
+    id: DocumentId | None = Field(default=None, description="The caller's own; comes back as sent, with an error too.")
 
     def to_document(self, bundle: Bundle) -> Document:
         """The request as the library's value.
@@ -108,6 +142,21 @@ class BatchRequest(_Input):
     """Several documents; each is answered on its own. They are checked one by one, so that a bad one costs no other."""
 
     documents: list[object] = Field(min_length=1, max_length=MAX_DOCUMENTS, description="Each as for /classify.")
+
+
+# In the OpenAPI document each has a name. A client checks no codes: a newer service may have more of them.
+Stance = TypeAliasType("Stance", Annotated[Label, Field(description="A stance.")])
+WarningCode = TypeAliasType(
+    "WarningCode", Annotated[str, WithJsonSchema({"type": "string", "enum": [*get_args(NoticeCode)]})]
+)
+ErrorCode = TypeAliasType("ErrorCode", Annotated[str, WithJsonSchema({"type": "string", "enum": [*get_args(Refused)]})])
+_PROBABILITIES = {
+    "type": "object",
+    "description": "Calibrated, 0 to 1, one for each label.",
+    "properties": {label: {"type": "number"} for label in LABELS},
+    "required": [*LABELS],
+}
+Probabilities = TypeAliasType("Probabilities", Annotated[dict[Label, float], WithJsonSchema(_PROBABILITIES)])
 
 
 class ProcessOut(BaseModel):
@@ -148,9 +197,9 @@ class ActorOut(BaseModel):
     id: str | None
     kind: str | None = None
     country: str | None = None
-    stance: Label
-    probabilities: dict[Label, float]
-    plausible: list[Label]
+    stance: Stance
+    probabilities: Probabilities
+    plausible: list[Stance]
     mentions: list[MentionOut]
     evidence: list[EvidenceOut]
 
@@ -158,7 +207,7 @@ class ActorOut(BaseModel):
 class WarningOut(BaseModel):
     """Something to know about the answer; ``actor`` is the name of the one that it is about, if it is about one."""
 
-    code: str
+    code: WarningCode
     message: str
     actor: str | None = None
 
@@ -178,7 +227,7 @@ class ClassifyResponse(BaseModel):
 class ErrorOut(BaseModel):
     """Why a request was refused; ``field`` names the part at fault."""
 
-    code: str
+    code: ErrorCode
     message: str
     field: str | None = None
 
@@ -189,10 +238,30 @@ class ErrorResponse(BaseModel):
     error: ErrorOut
 
 
+class FailedDocument(ErrorResponse):
+    """A document of a batch that was not classified; ``id`` is its own, where it had one that can be used."""
+
+    id: str | None = None
+
+
 class BatchResponse(BaseModel):
     """One result for each document, in order."""
 
-    results: list[ClassifyResponse | ErrorResponse]
+    results: list[ClassifyResponse | FailedDocument]
+
+
+class KnownProcessOut(BaseModel):
+    """A process that requests may name by its key."""
+
+    key: str
+    name: str
+    aliases: list[str] = Field(description="Other names that texts give it.")
+
+
+class ProcessesOut(BaseModel):
+    """The processes that the bundle knows."""
+
+    processes: list[KnownProcessOut]
 
 
 class BundleOut(ModelOut):
@@ -207,6 +276,18 @@ class VersionOut(BaseModel):
 
     package: str
     bundle: BundleOut
+
+
+_ID = TypeAdapter(DocumentId)
+
+
+def to_failure(document: object, error: ErrorOut) -> FailedDocument:
+    """The error of a document of a batch, whatever was sent as one."""
+    try:
+        found = _ID.validate_python(document.get("id")) if isinstance(document, Mapping) else None
+    except ValidationError:
+        found = None
+    return FailedDocument(error=error, id=found)
 
 
 def to_response(bundle: Bundle, result: Classification) -> ClassifyResponse:

@@ -28,7 +28,8 @@ from serving.schemas import (
     ClassifyRequest,
     ClassifyResponse,
     ErrorOut,
-    ErrorResponse,
+    FailedDocument,
+    to_failure,
 )
 from serving.served import served_bundle
 from serving.supervisor import is_worker, keep_idle_connections, keep_metrics_apart, look_after_workers
@@ -96,7 +97,7 @@ class StanceService:
         """Say the same for up to 64 documents; each has its own result or error."""
         return BatchResponse(results=[self._one(document) for document in request.documents])
 
-    def _one(self, document: object) -> ClassifyResponse | ErrorResponse:
+    def _one(self, document: object) -> ClassifyResponse | FailedDocument:
         try:
             return self._answer(document)
         except (DocumentError, DeadlineExceeded) as error:
@@ -105,7 +106,7 @@ class StanceService:
             log.exception("a document of a batch failed, request %s", REQUEST_ID.get())
             fault = ErrorOut(code="internal_error", message="a fault of the service's; its log has the trace")
         count_fault(fault.code)
-        return ErrorResponse(error=fault)
+        return to_failure(document, fault)
 
     def _answer(self, asked: object) -> ClassifyResponse:
         # Late: the process that starts the workers does without NumPy and ONNX Runtime.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -61,3 +62,5 @@ def test_the_processes_are_those_of_the_bundle() -> None:
     known = {"oslo": Process("Oslo talks", ("Norway talks",), key="oslo")}
     assets = load_assets(replace(load_bundle(RELEASED), processes=known))
     assert assets["/page/processes.json"].body == b'[{"key": "oslo", "name": "Oslo talks"}]'
+    told = {"processes": [{"key": "oslo", "name": "Oslo talks", "aliases": ["Norway talks"]}]}
+    assert json.loads(assets["/processes"].body) == told

@@ -165,6 +165,7 @@ BEHIND = [
     "/",
     "/page/app.js",
     "/page/processes.json",
+    "/processes",
     "/metrics",
     "/version",
     "/docs.json",

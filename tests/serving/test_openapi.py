@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,6 +13,8 @@ from jsonschema import Draft202012Validator
 from serving.docs import load_docs, render_docs
 from serving.openapi import build_openapi
 from serving.responses import CODES, POLICY
+from serving.schemas import ErrorOut, WarningOut
+from stance.schema import LABELS
 
 TEXT = "Turkey will come to Sochi. The Higher Negotiations Committee will not."
 
@@ -53,9 +56,48 @@ def test_every_refusal_has_our_shape(document: dict[str, Any]) -> None:
 
 
 def test_the_examples_hold(document: dict[str, Any]) -> None:
-    for path, name in (("/classify", "ClassifyRequest"), ("/classify/batch", "BatchRequest")):
-        content = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
-        schema(document, name).validate(content["example"])
+    shown = []
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            for part in (operation.get("requestBody", {}), *operation["responses"].values()):
+                content = part.get("content", {}).get("application/json")
+                if content:
+                    shown.append(content["schema"]["$ref"].rsplit("/", 1)[1])
+                    schema(document, shown[-1]).validate(content["example"])
+    assert {"ClassifyRequest", "ClassifyResponse", "BatchResponse", "ProcessesOut", "ErrorResponse"} <= set(shown)
+    actors = document["paths"]["/classify"]["post"]["responses"]["200"]["content"]["application/json"]["example"][
+        "actors"
+    ]
+    text = document["paths"]["/classify"]["post"]["requestBody"]["content"]["application/json"]["example"]["text"]
+    for place in [place for actor in actors for place in (*actor["mentions"], *actor["evidence"])]:
+        assert text[place["start"] : place["end"]] == place["text"]
+
+
+def test_what_has_a_list_of_values_has_a_name(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    assert schemas["Stance"]["enum"] == list(LABELS)
+    assert schemas["ActorOut"]["properties"]["stance"] == {"$ref": "#/components/schemas/Stance"}
+    assert schemas["ActorOut"]["properties"]["plausible"]["items"] == {"$ref": "#/components/schemas/Stance"}
+    assert schemas["ErrorOut"]["properties"]["code"] == {"$ref": "#/components/schemas/ErrorCode"}
+    assert schemas["WarningOut"]["properties"]["code"] == {"$ref": "#/components/schemas/WarningCode"}
+    assert schemas["Probabilities"]["required"] == list(LABELS)
+    assert all("description" in one for one in schemas["ClassifyRequest"]["properties"].values() if "$ref" not in one)
+    assert str(document).count("'enum'") == 3
+
+
+def test_the_codes_are_those_that_are_documented(document: dict[str, Any]) -> None:
+    told = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+    schemas = document["components"]["schemas"]
+    warnings = re.findall(r"^\| `(\w+)` \|", told.split("| warning |")[1].split("## ")[0], re.MULTILINE)
+    assert sorted(warnings) == sorted(schemas["WarningCode"]["enum"])
+    rows = re.findall(r"^\| \d{3} \| (.+?) \|", told.split("## Refusals")[1].split("## ")[0], re.MULTILINE)
+    assert re.findall(r"`(\w+)`", " ".join(rows)) == schemas["ErrorCode"]["enum"]
+    assert set(CODES.values()) - {"client_went_away"} <= set(schemas["ErrorCode"]["enum"])
+
+
+def test_an_older_client_takes_a_code_that_it_does_not_know() -> None:
+    assert WarningOut(code="some_day", message="x").code == "some_day"
+    assert ErrorOut(code="some_day", message="x").code == "some_day"
 
 
 def test_keys_are_asked_for_where_they_are_set() -> None:
@@ -91,10 +133,11 @@ def test_both_are_served_under_the_policy(page_url: str, document: dict[str, Any
 
 
 def test_real_answers_hold_to_it(page_url: str, document: dict[str, Any]) -> None:
-    asked = {"documents": [{"text": TEXT, "actors": ["HNC", "Nobody"]}, {"text": ""}]}
+    asked = {"documents": [{"text": TEXT, "actors": ["HNC", "Nobody"]}, {"text": "", "id": "b"}]}
     batch = httpx.post(f"{page_url}classify/batch", json=asked, timeout=60).json()
     schema(document, "BatchResponse").validate(batch)
     schema(document, "ClassifyResponse").validate(batch["results"][0])
     schema(document, "ErrorResponse").validate(batch["results"][1])
     schema(document, "ErrorResponse").validate(httpx.get(f"{page_url}nope", timeout=60).json())
+    schema(document, "ProcessesOut").validate(httpx.get(f"{page_url}processes", timeout=60).json())
     schema(document, "VersionOut").validate(httpx.get(f"{page_url}version", timeout=60).json())

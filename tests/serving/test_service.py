@@ -230,16 +230,18 @@ def test_unknown_keys_take_no_memory_for_each(model: type[BaseModel], known: str
 def test_a_bad_document_costs_the_others_nothing(client: httpx.Client) -> None:
     documents = [
         {"text": TEXT, "id": "a"},
-        {"text": ""},
+        {"text": "", "id": "empty"},
         5,
         {"text": "x", "process": "oslo"},
+        {"text": "x", "id": 7},
         {"text": TEXT, "id": "b"},
     ]
     results = client.post("/classify/batch", json={"documents": documents}).json()["results"]
-    assert [result.get("id") for result in results] == ["a", None, None, None, "b"]
-    assert [result["error"]["code"] for result in results[1:4]] == ["empty_text", "invalid_request", "unknown_process"]
+    assert [result.get("id") for result in results] == ["a", "empty", None, None, None, "b"]
+    codes = ["empty_text", "invalid_request", "unknown_process", "invalid_request"]
+    assert [result["error"]["code"] for result in results[1:5]] == codes
     assert (
-        results[0]["actors"] == results[4]["actors"] == client.post("/classify", json={"text": TEXT}).json()["actors"]
+        results[0]["actors"] == results[5]["actors"] == client.post("/classify", json={"text": TEXT}).json()["actors"]
     )
 
 
@@ -284,7 +286,7 @@ def test_batch_bounds(client: httpx.Client, count: int) -> None:
 
 
 def test_probes_and_pages(client: httpx.Client) -> None:
-    for path in ("/livez", "/readyz", "/metrics", "/docs.json", "/version", "/"):
+    for path in ("/livez", "/readyz", "/metrics", "/docs.json", "/processes", "/version", "/"):
         assert client.get(path).status_code == 200, path
     assert {"/classify", "/classify/batch"} <= set(client.get("/docs.json").json()["paths"])
 
