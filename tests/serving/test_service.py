@@ -152,6 +152,40 @@ REFUSALS = {
 }
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "told"),
+    [
+        ("/classify", {"txt": TEXT}, "text: is missing; it must be given (at fault too: txt)"),
+        (
+            "/classify",
+            {"text": TEXT, **dict.fromkeys(("a" * 99, "b", "c", "d", "e"), 0)},
+            f"{'a' * 99}: is no field that is known here; leave it out, or see /docs for its name "
+            "(at fault too: b, c, d and 1 more)",
+        ),
+        ("/classify", {"text": 5, "b" * 99: 0}, f"text: must be a string (at fault too: {'b' * 40}…)"),
+        (
+            "/classify",
+            {"text": "x" * 50_001},
+            "text: has more than 50,000 characters; send the rest in another request",
+        ),
+        ("/classify", {"text": "x", "title": "x" * 1001}, "title: has more than 1,000 characters; shorten it"),
+        (
+            "/classify",
+            {"text": "x", "actors": ["a"] * 51},
+            "actors: has more than 50 entries; send the rest in another request",
+        ),
+        ("/classify/batch", {"documents": []}, "documents: is an empty list; give at least one entry"),
+        (
+            "/classify/batch",
+            {"documents": [{}] * 65},
+            "documents: has more than 64 entries; send the rest in another request",
+        ),
+    ],
+)
+def test_a_refusal_says_in_our_words_what_is_wrong(client: httpx.Client, path: str, body: object, told: str) -> None:
+    assert client.post(path, json=body).json()["error"]["message"] == told
+
+
 @pytest.mark.parametrize("name", REFUSALS)
 def test_every_refusal_has_one_shape(client: httpx.Client, name: str) -> None:
     given, status, code, field = REFUSALS[name]
