@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
@@ -41,20 +42,22 @@ ROWS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("report")
-    (folder / "rows.jsonl").write_bytes(dump_rows(ROWS))
+def write(folder: Path, rows: list[Row]) -> Path:
+    (folder / "rows.jsonl").write_bytes(dump_rows(rows))
     write_report([folder / "rows.jsonl"], folder / "report.html")
     return folder / "report.html"
 
 
-@pytest.fixture(params=[(1200, "light"), (390, "dark")], ids=["wide and light", "narrow and dark"])
-def opened(request: pytest.FixtureRequest, report: Path) -> Iterator[Page]:
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(tmp_path_factory.mktemp("report"), ROWS)
+
+
+@contextmanager
+def browsing(report: Path, width: int, scheme: Literal["light", "dark"]) -> Iterator[Page]:
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("no chromium; install it with: apt-get install chromium")
-    width, scheme = request.param
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"], timeout=PATIENCE)
         page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
@@ -69,6 +72,12 @@ def opened(request: pytest.FixtureRequest, report: Path) -> Iterator[Page]:
         yield page
         browser.close()
     assert faults == []
+
+
+@pytest.fixture(params=[(1200, "light"), (390, "dark")], ids=["wide and light", "narrow and dark"])
+def opened(request: pytest.FixtureRequest, report: Path) -> Iterator[Page]:
+    with browsing(report, *request.param) as page:
+        yield page
 
 
 def test_it_draws_what_is_shown(opened: Page) -> None:
@@ -97,12 +106,44 @@ def test_rows_are_found_and_sorted(opened: Page) -> None:
     assert lines.count() == 1
     assert "conditional" in lines.locator("td[data-label='may also be']").inner_text()
     opened.get_by_label("Unsure only").uncheck()
-    button = opened.get_by_role("button", name="actor")
+    button = opened.get_by_role("button", name="actor", exact=True)
     button.click()
     assert HOSTILE in lines.first.inner_text()
     button.click()
     assert "Turkey" in lines.first.inner_text()
     assert opened.locator("th[aria-sort=descending]").inner_text().strip().startswith("actor")
+
+
+def test_axe_finds_nothing_serious(opened: Page) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    sync_api.expect(opened.locator("[data-process='0'] .chart svg.marks")).to_have_count(6, timeout=PATIENCE)
+    for summary in opened.locator("[data-process='0'] .facts > summary").all():
+        summary.click()
+    opened.get_by_role("button", name="actor").click()
+    violations = axe.Axe().run(opened).response["violations"]
+    assert [one["nodes"][0]["html"] for one in violations if one["impact"] in ("serious", "critical")] == []
+
+
+def test_a_chart_has_a_name_and_its_facts_in_a_table(opened: Page) -> None:
+    for name in ("Documents by actor and label", "Stance over time: Russia"):
+        drawing = opened.get_by_role("img", name=name, exact=True)
+        sync_api.expect(drawing).to_be_visible(timeout=PATIENCE)
+    assert opened.get_by_label("Save the chart: Documents by actor and label").count() == 1
+    opened.locator("[data-process='0'] .shares .facts > summary").click()
+    rows = opened.locator("[data-process='0'] .shares .facts tbody tr")
+    assert ["Russia", "support", "4", "100%"] in [row.locator("td").all_inner_texts() for row in rows.all()]
+
+
+def test_the_last_page_keeps_the_focus_and_is_read_out(tmp_path: Path) -> None:
+    rows = [row(index, f"Actor {index}", "support", "Sochi", date="2018-01-01") for index in range(60)]
+    with browsing(write(tmp_path, rows), 1200, "light") as page:
+        page.get_by_role("button", name="Next").focus()
+        for _ in range(2):
+            page.keyboard.press("Enter")
+            assert page.get_by_role("status").filter(has_text="page 2 of 2").count() == 1
+            assert page.evaluate("document.activeElement.id") == "next"
+        assert page.locator("#table tbody tr").count() == 10
+        assert page.get_by_role("table", name="All rows").count() == 1
 
 
 def test_files_can_be_saved(opened: Page) -> None:

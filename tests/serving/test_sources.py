@@ -127,7 +127,7 @@ def test_a_header_of_csv_that_is_none_is_told(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     path.write_text("x" * (MAX_LINE + 1) + "\na\n")
     with pytest.raises(BatchError, match="the header cannot be read: the row that ends at line 1 has more"):
-        source_of(path).columns()
+        source_of(path).columns(())
 
 
 def test_parquet(tmp_path: Path) -> None:

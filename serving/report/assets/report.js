@@ -18,7 +18,8 @@ function theme() {
 function specOf(box) {
   const charts = data.charts[box.closest("[data-process]").dataset.process];
   if (box.dataset.chart) return charts[box.dataset.chart];
-  return { ...charts.line, data: { values: charts.points[box.dataset.actor] } };
+  const actor = box.closest("details").querySelector("summary bdi").textContent;
+  return { ...charts.line, description: `${charts.line.description}: ${actor}`, data: { values: charts.points[box.dataset.actor] } };
 }
 
 async function draw(box) {
@@ -31,6 +32,45 @@ async function draw(box) {
     config: theme(),
     tooltip: { theme: dark.matches ? "dark" : "light" },
   });
+  // A drawing has one name; its parts, a hundred and more, are read in the table below it.
+  const drawing = box.querySelector("svg.marks");
+  for (const part of drawing.children) part.setAttribute("aria-hidden", "true");
+  drawing.setAttribute("role", "img");
+  drawing.setAttribute("aria-label", spec.description);
+  box.querySelector("summary")?.setAttribute("aria-label", `Save the chart: ${spec.description}`);
+}
+
+function make(name, text, attributes = {}) {
+  const made = document.createElement(name);
+  made.textContent = text;
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  return made;
+}
+
+// What can be pointed at in a chart, for those who do not point: the fields of its tooltips, a row for each mark.
+function tableOf(spec) {
+  const fields = spec.layer[0].encoding.tooltip.map((one) => one.field);
+  const [table, head, body] = ["table", "thead", "tbody"].map((name) => make(name, ""));
+  head.append(make("tr", ""));
+  head.firstChild.append(...fields.map((field) => make("th", field, { scope: "col" })));
+  body.append(...spec.data.values.map((value) => {
+    const tr = make("tr", "");
+    tr.append(...fields.map((field) => make("td", value[field], { dir: "auto" })));
+    return tr;
+  }));
+  table.append(make("caption", spec.description, { class: "hidden" }), head, body);
+  return table;
+}
+
+for (const box of document.querySelectorAll(".chart")) {
+  const details = make("details", "", { class: "facts" });
+  details.append(make("summary", "As a table"));
+  details.addEventListener("toggle", () => {
+    const area = make("div", "", { class: "wide", tabindex: 0, role: "region", "aria-label": specOf(box).description });
+    area.append(tableOf(specOf(box)));
+    details.append(area);
+  }, { once: true });
+  (box.closest(".wide") ?? box).after(details);
 }
 
 // What is folded away has no width to be drawn at, and there may be hundreds: it is drawn when it is opened.
@@ -129,8 +169,15 @@ function startTable() {
     const pages = Math.max(1, Math.ceil(found.length / PAGE));
     byId("found").textContent = `${found.length.toLocaleString("en")} of ${rows.length.toLocaleString("en")} rows`;
     byId("where").textContent = `page ${page + 1} of ${pages}`;
-    byId("back").disabled = page === 0;
-    byId("next").disabled = page + 1 >= pages;
+    // Not disabled: a button that is loses the focus.
+    byId("back").setAttribute("aria-disabled", page === 0);
+    byId("next").setAttribute("aria-disabled", page + 1 >= pages);
+  }
+
+  function turn(button, step) {
+    if (button.getAttribute("aria-disabled") === "true") return;
+    page += step;
+    show();
   }
 
   for (const column of columns) {
@@ -151,8 +198,8 @@ function startTable() {
   }
   search.addEventListener("input", find);
   for (const filter of [stance, unsure]) filter.addEventListener("change", find);
-  byId("back").addEventListener("click", () => { page -= 1; show(); });
-  byId("next").addEventListener("click", () => { page += 1; show(); });
+  byId("back").addEventListener("click", (event) => turn(event.currentTarget, -1));
+  byId("next").addEventListener("click", (event) => turn(event.currentTarget, 1));
   document.querySelector(".filters").addEventListener("submit", (event) => event.preventDefault());
   find();
 }
