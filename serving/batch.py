@@ -13,7 +13,7 @@ from serving.chunks import Chunk, Defaults, Done, chunk_length, gather
 from serving.local import classify_local
 from serving.parts import JOINED, Parts
 from serving.records import FIELDS
-from serving.rows import Row, arrow_schema
+from serving.rows import COLUMNS, Row, arrow_schema
 from serving.settings import cores
 from serving.sources import Source, open_source
 from stance.bundle import find_version
@@ -87,7 +87,7 @@ def run_batch(job: Job, progress: Progress = lambda done, failed, total: None) -
                 f"{job.source}: held {total:,} documents, now {parts.documents:,}; begin anew: --overwrite"
             )
         failures = parts.failures(MAX_TOLD)
-        parts.finish()
+        parts.finish(job.defaults.keep)
     return Summary(total, parts.failed, earlier, plan["left_out"], failures)
 
 
@@ -105,19 +105,20 @@ def _check_out(job: Job) -> None:
 def _check_in(job: Job) -> None:
     """Look at IN before what was done of it is thrown away; a folder is listed for the look alone."""
     with TemporaryDirectory() as folder:
-        source = open_source(job.source.resolve(), job.defaults.columns, Path(folder, "files.sqlite"))
+        source = _open(job, Path(folder, "files.sqlite"))
         _check_columns(job, source)
 
 
 def _prepare(job: Job, parts: Parts, version: str) -> tuple[Source, dict[str, Any]]:
     """IN and the plan, with the number of its documents; on going on, after a look that all is as it was."""
-    source = open_source(job.source.resolve(), job.defaults.columns, (parts.folder / "files.sqlite").resolve())
+    source = _open(job, (parts.folder / "files.sqlite").resolve())
     settings: Mapping[str, Any] = {
         "IN": source.fingerprint(),
         "bundle": version,
         "--process": job.defaults.process,
         "--actors": list(job.defaults.actors),
         "--field": dict(job.defaults.columns),
+        "--keep": list(job.defaults.keep),
     }
     plan = parts.plan(settings)
     if plan is None:
@@ -128,12 +129,22 @@ def _prepare(job: Job, parts: Parts, version: str) -> tuple[Source, dict[str, An
     return source, plan
 
 
+def _open(job: Job, listing: Path) -> Source:
+    return open_source(job.source.resolve(), job.defaults.columns, listing, job.defaults.keep)
+
+
 def _check_columns(job: Job, source: Source) -> None:
     names = job.defaults.columns
     unknown = sorted(set(names) - set(FIELDS))
     if unknown:
         raise BatchError(f"--field {unknown[0]}=…: no such field; allowed are {', '.join(FIELDS)}")
-    wanted = {names.get("text", "text"), *names.values()}
+    keep = job.defaults.keep
+    taken = [name for name in keep if name in COLUMNS]
+    if taken:
+        raise BatchError(f"--keep {taken[0]}: OUT has a column of that name already; rename the one of IN")
+    if keep and job.source.is_dir():
+        raise BatchError(f"--keep {','.join(keep)}: {job.source} is a folder, whose files have no columns")
+    wanted = {names.get("text", "text"), *names.values(), *keep}
     columns = source.columns(wanted)
     missing = [] if columns is None else sorted(wanted - set(columns))
     if missing:

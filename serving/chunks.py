@@ -9,7 +9,7 @@ from typing import Any
 from serving.answers import answer, process_field
 from serving.details import check_details
 from serving.faults import encodable, to_error
-from serving.records import Record
+from serving.records import KEPT, Record
 from serving.rows import Row, digest_text, dump_rows, error_row, to_rows
 from serving.schemas import DEFAULT_PROCESS, ErrorOut
 from stance.bundle import Bundle
@@ -30,11 +30,13 @@ class Defaults:
         process: the key of a known process, or the name of another.
         actors: names of the actors to judge; empty: the actors are found.
         columns: field of a request -> the column of IN that holds it.
+        keep: further columns of IN, that go to OUT as text.
     """
 
     process: str = DEFAULT_PROCESS
     actors: tuple[str, ...] = ()
     columns: Mapping[str, str] = field(default_factory=dict)
+    keep: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +82,23 @@ def classify_chunk(bundle: Bundle, chunk: Chunk, defaults: Defaults) -> Done:
 def _rows_of(bundle: Bundle, record: Record, defaults: Defaults) -> list[Row]:
     doc_id = record.name
     fields: dict[str, Any] = {}
+    kept: dict[str, str | None] = dict.fromkeys(defaults.keep)
     try:
-        fields = record.fields(defaults.columns)
+        fields = record.fields(defaults.columns, defaults.keep)
+        kept.update(fields.pop(KEPT, {}))
         doc_id = encodable(str(fields.pop("id", doc_id)))
         given = {"process": process_field(bundle, defaults.process), "actors": list(defaults.actors) or None}
         sound, told = check_details(fields)
         response = answer(bundle, {**given, **sound})
         response = response.model_copy(update={"warnings": [*told, *response.warnings]})
-        return to_rows(record.index, doc_id, response, _digest(fields))
+        return to_rows(record.index, doc_id, response, {**_digest(fields), **kept})
     except ExtraMissing:
         raise
     except DocumentError as error:
         fault = to_error(error)
     except Exception as error:  # a fault of ours, or of a library's, in one document must not stop the others
         fault = ErrorOut(code="internal_error", message=encodable(f"{type(error).__name__}: {error}"))
-    return [error_row(record.index, doc_id, fault, {**_title_and_date(fields), **_digest(fields)})]
+    return [error_row(record.index, doc_id, fault, {**_title_and_date(fields), **_digest(fields), **kept})]
 
 
 def _digest(fields: Mapping[str, Any]) -> dict[str, str]:
@@ -108,10 +112,12 @@ def _title_and_date(fields: Mapping[str, Any]) -> dict[str, str]:
     return {name: encodable(value) for name, value in found.items() if isinstance(value, str)}
 
 
-def worker_died(record: Record) -> Done:
+def worker_died(record: Record, defaults: Defaults) -> Done:
     """What comes of a document whose worker died of it."""
     message = "the process that read this document died; has it run out of memory?"
-    row = error_row(record.index, record.name, ErrorOut(code="worker_died", message=message))
+    row = error_row(
+        record.index, record.name, ErrorOut(code="worker_died", message=message), dict.fromkeys(defaults.keep)
+    )
     return Done(record.index, 1, 1, dump_rows([row]))
 
 

@@ -201,6 +201,10 @@ def batch(
         list[str],
         typer.Option(metavar="NAME=COLUMN", help="The column that holds text, id, title, date, actors or process."),
     ] = [],
+    keep: Annotated[
+        list[str],
+        typer.Option(metavar="COLUMNS", help="Columns of IN that go to OUT too, as text, with commas between."),
+    ] = [],
     engine: Annotated[Place, typer.Option(help="On this machine, or on a Ray cluster.")] = Place.local,
     address: Annotated[
         str, typer.Option(help="HOST:PORT of the Ray cluster; auto finds the one of this node.")
@@ -234,7 +238,8 @@ def batch(
     with _told():
         verify_bundle(bundle_folder())
         process = _process(process, load_processes(bundle_folder()))
-    defaults = Defaults(process, asked, columns)
+    kept = tuple(dict.fromkeys(name.strip() for some in keep for name in some.split(",") if name.strip()))
+    defaults = Defaults(process, asked, columns, kept)
     cluster = address if engine is Place.ray else None
     job = Job(source, out, bundle_folder(), defaults, cluster, workers, overwrite)
     summary: Summary

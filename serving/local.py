@@ -114,4 +114,4 @@ def _one_by_one(chunk: Chunk, defaults: Defaults, bundle: Path) -> Iterator[Done
                     yield pool.submit(_work, [left[0]], defaults).result()
                     left.popleft()
             except BrokenProcessPool:
-                yield worker_died(left.popleft())
+                yield worker_died(left.popleft(), defaults)

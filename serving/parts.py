@@ -12,7 +12,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
@@ -147,11 +147,11 @@ class Parts:
                 rows = parse_rows((self.folder / name).read_bytes())
                 yield from (row for row in rows if row["error_code"] is not None)
 
-    def finish(self) -> None:
-        """Put the parts together to OUT, and remove them."""
+    def finish(self, kept: Sequence[str] = ()) -> None:
+        """Put the parts together to OUT, and remove them; ``kept`` are columns of IN that their rows have too."""
         paths = [self.folder / name for name in self._names()]
         temporary = self.folder / "out.tmp"
-        JOINED[self.out.suffix.lower()](paths, temporary)
+        JOINED[self.out.suffix.lower()](paths, temporary, kept)
         _sync(temporary)
         temporary.replace(self.out)
         _sync(self.out.parent)
@@ -168,34 +168,34 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _join_lines(paths: list[Path], out: Path) -> None:
+def _join_lines(paths: list[Path], out: Path, kept: Sequence[str]) -> None:
     with out.open("wb") as stream:
         for path in paths:
             with path.open("rb") as part:
                 shutil.copyfileobj(part, stream)
 
 
-def _join_parquet(paths: list[Path], out: Path) -> None:
+def _join_parquet(paths: list[Path], out: Path, kept: Sequence[str]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = arrow_schema()
+    schema = arrow_schema(kept)
     with pq.ParquetWriter(out, schema, compression="zstd") as writer:
         for lines in _groups(paths):
             writer.write_table(pa.Table.from_pylist(parse_rows(lines), schema))
 
 
-def _join_csv(paths: list[Path], out: Path) -> None:
+def _join_csv(paths: list[Path], out: Path, kept: Sequence[str]) -> None:
     # The byte order mark has Excel read UTF-8 as such.
     with out.open("w", encoding="utf-8-sig", newline="") as stream:
-        writer = csv.DictWriter(stream, COLUMNS)
+        writer = csv.DictWriter(stream, [*COLUMNS, *kept])
         writer.writeheader()
         for path in paths:
             writer.writerows(map(spreadsheet_cells, parse_rows(path.read_bytes())))
 
 
 #: Ending of OUT -> what puts the parts together.
-JOINED: Mapping[str, Callable[[list[Path], Path], None]] = {
+JOINED: Mapping[str, Callable[[list[Path], Path, Sequence[str]], None]] = {
     ".parquet": _join_parquet,
     ".jsonl": _join_lines,
     ".csv": _join_csv,

@@ -6,7 +6,8 @@ found to be a bad one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from math import isnan
@@ -15,12 +16,15 @@ from typing import Any, Protocol, TypeVar
 from pydantic_core import from_json
 
 from serving.answers import split_names
+from serving.faults import encodable
 from serving.reading import read_file
 from serving.schemas import ClassifyRequest
 from stance.errors import DocumentError
 
 #: The fields that a batch takes from its input; all others are left alone.
 FIELDS: tuple[str, ...] = tuple(ClassifyRequest.model_fields)
+#: Where the columns lie that go to OUT as they are.
+KEPT = "kept"
 Item = TypeVar("Item")
 
 
@@ -39,8 +43,10 @@ class Record(Protocol):
     def name(self) -> str:
         """What it goes by where it tells no ``id``: its file's path, or else its place."""
 
-    def fields(self, names: Mapping[str, str]) -> dict[str, Any]:
+    def fields(self, names: Mapping[str, str], keep: Sequence[str] = ()) -> dict[str, Any]:
         """The fields of its request and its ``id``; ``names`` gives columns that go by another name.
+
+        What it has of the columns ``keep`` is under :data:`KEPT`, as text.
 
         Raises:
             DocumentError: if it cannot be read.
@@ -64,7 +70,7 @@ class Line:
         """Its place."""
         return str(self.index)
 
-    def fields(self, names: Mapping[str, str]) -> dict[str, Any]:
+    def fields(self, names: Mapping[str, str], keep: Sequence[str] = ()) -> dict[str, Any]:
         """See :class:`Record`."""
         try:
             value = from_json(self.data)
@@ -72,7 +78,7 @@ class Line:
             raise _invalid(f"no valid JSON: {error}") from error
         if not isinstance(value, dict):
             raise _invalid(f"must be an object with a 'text', not {type(value).__name__}")
-        return _pick(value, names)
+        return _pick(value, names, keep)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +98,9 @@ class Cells:
         """Its place."""
         return str(self.index)
 
-    def fields(self, names: Mapping[str, str]) -> dict[str, Any]:
+    def fields(self, names: Mapping[str, str], keep: Sequence[str] = ()) -> dict[str, Any]:
         """See :class:`Record`; an empty cell is none, several actors in one cell have semicolons between."""
-        fields = {name: cell for name, cell in _pick(self.cells, names).items() if cell != ""}
+        fields = {name: cell for name, cell in _pick(self.cells, names, keep).items() if cell != ""}
         if isinstance(fields.get("actors"), str):
             fields["actors"] = split_names([fields["actors"]])
         if isinstance(fields.get("date"), date):
@@ -115,7 +121,7 @@ class File:
         """Its bytes."""
         return len(self.data)
 
-    def fields(self, names: Mapping[str, str]) -> dict[str, Any]:
+    def fields(self, names: Mapping[str, str], keep: Sequence[str] = ()) -> dict[str, Any]:
         """See :class:`Record`; the id is the path within the folder."""
         read = read_file(self.data, self.name)
         found = {"text": read.text, "title": read.title, "date": read.date, "id": self.name}
@@ -132,7 +138,7 @@ class Fault:
     message: str
     size: int = 0
 
-    def fields(self, names: Mapping[str, str]) -> dict[str, Any]:
+    def fields(self, names: Mapping[str, str], keep: Sequence[str] = ()) -> dict[str, Any]:
         """See :class:`Record`; always raises."""
         raise DocumentError(self.message, code=self.code)
 
@@ -155,14 +161,22 @@ def skip_done(items: Iterable[Item], done: Mapping[int, int]) -> Iterator[tuple[
             yield index, item
 
 
-def _pick(value: Mapping[Any, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    found = {name: value.get(names.get(name, name)) for name in FIELDS}
-    return {name: one for name, one in found.items() if one is not None and not _is_nan(one)}
+def _pick(value: Mapping[Any, Any], names: Mapping[str, str], keep: Sequence[str]) -> dict[str, Any]:
+    found = _given({name: value.get(names.get(name, name)) for name in FIELDS})
+    kept = _given({name: value.get(name) for name in keep})
+    return found | ({KEPT: {name: _as_text(one) for name, one in kept.items()}} if kept else {})
 
 
-def _is_nan(value: object) -> bool:
-    """Whether it is what pandas has for a value that is missing."""
-    return isinstance(value, float) and isnan(value)
+def _given(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what is missing: ``None``, and NaN, which pandas has for it."""
+    return {name: one for name, one in found.items() if not (one is None or (isinstance(one, float) and isnan(one)))}
+
+
+def _as_text(value: object) -> str:
+    """A value of a column that is kept: strings as they are, dates in ISO 8601, all else as JSON."""
+    if isinstance(value, date):
+        return value.isoformat()
+    return encodable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
 
 
 def _invalid(message: str) -> DocumentError:

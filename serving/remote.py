@@ -73,7 +73,7 @@ class Classifier:
 
     def _one(self, chunk: Chunk, begun: int) -> Done:
         if begun >= MOST_ATTEMPTS:
-            return worker_died(chunk[0])
+            return worker_died(chunk[0], self._defaults)
         done = classify_chunk(self._bundle, chunk, self._defaults)
         self._end(chunk)
         return done

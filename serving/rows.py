@@ -18,7 +18,7 @@ from stance.schema import LABELS
 if TYPE_CHECKING:
     import pyarrow
 
-#: A row as JSON holds it; its keys are those of :data:`COLUMNS`, in that order.
+#: A row as JSON holds it; its keys are those of :data:`COLUMNS`, in that order, then those kept of IN.
 Row = dict[str, Any]
 
 PROBABILITIES: Mapping[str, str] = {label: f"p_{label}" for label in LABELS}
@@ -164,8 +164,8 @@ def without_formula(cell: object) -> object:
     return _FORMULA.sub(r"\1'", cell) if isinstance(cell, str) else cell
 
 
-def arrow_schema() -> pyarrow.Schema:
-    """The columns as an Arrow schema.
+def arrow_schema(kept: Iterable[str] = ()) -> pyarrow.Schema:
+    """The columns as an Arrow schema, those that are kept of IN behind them.
 
     Raises:
         ExtraMissing: if pyarrow is not installed.
@@ -184,4 +184,5 @@ def arrow_schema() -> pyarrow.Schema:
         COLUMNS["evidence"][0]: pa.list_(pa.struct([*place, ("score", pa.float64())])),
         COLUMNS["warnings"][0]: pa.list_(pa.struct([("code", pa.string()), ("message", pa.string())])),
     }
-    return pa.schema([(name, types[kind]) for name, (kind, _) in COLUMNS.items()])
+    own = [(name, types[kind]) for name, (kind, _) in COLUMNS.items()]
+    return pa.schema([*own, *((name, pa.string()) for name in kept)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice, repeat
@@ -44,12 +44,13 @@ class Source(Protocol):
         """How many of its files are of a kind that is not read."""
 
 
-def open_source(path: Path, names: Mapping[str, str], listing: Path) -> Source:
+def open_source(path: Path, names: Mapping[str, str], listing: Path, keep: Sequence[str] = ()) -> Source:
     """The source for a path, by its ending.
 
     Args:
         names: columns that go by another name than the field of :data:`serving.records.FIELDS`.
         listing: where a folder's files are listed, unless they are already.
+        keep: further columns that are wanted.
 
     Raises:
         BatchError: if there is nothing at the path, or nothing that can be read.
@@ -67,7 +68,7 @@ def open_source(path: Path, names: Mapping[str, str], listing: Path) -> Source:
         raise BatchError(f"{path}: cannot be read: {error.strerror}") from error
     if kind in (".jsonl", ".ndjson"):
         return JsonLines(path)
-    wanted = tuple(names.get(field, field) for field in FIELDS)
+    wanted = tuple(dict.fromkeys((*(names.get(field, field) for field in FIELDS), *keep)))
     return Csv(path, wanted) if kind == ".csv" else Parquet(path, wanted)
 
 

@@ -252,9 +252,55 @@ def test_a_folder_of_texts_and_the_options(tiny_bundle: Path, tmp_path: Path) ->
     assert (bad["doc_id"], bad["error_code"]) == ("b.txt", "unreadable_file")
 
 
+def kept_of(rows: list[dict[str, Any]]) -> dict[int, tuple[str | None, str | None]]:
+    return {int(row["doc_index"]): (row["source"] or None, row["url"] or None) for row in rows}
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
+def test_columns_that_are_kept_travel_to_out(tiny_bundle: Path, tmp_path: Path, kind: str) -> None:
+    sources = ["AP", None, "=SANA", "AFP"]
+    texts = [TEXT, TEXT, TEXT, ""]
+    rows = [{"text": text, "source": one, "url": "u"} for text, one in zip(texts, sources, strict=True)]
+    path = tmp_path / f"in.{kind}"
+    if kind == "jsonl":
+        path.write_text("\n".join(map(json.dumps, [*rows[:3], {**rows[3], "source": "AFP", "url": {"a": 1}}])))
+    elif kind == "csv":
+        with path.open("w", newline="") as stream:
+            writer = csv.DictWriter(stream, ["text", "source", "url"])
+            writer.writeheader()
+            writer.writerows(rows)
+    else:
+        pa = pytest.importorskip("pyarrow", reason="the extra 'batch' is not installed")
+        import pyarrow.parquet as pq
+
+        pq.write_table(pa.table({name: [row[name] for row in rows] for name in rows[0]}), path)
+    batch(tiny_bundle, path, tmp_path / "out.jsonl", "--keep", "source, url")
+    found = read(tmp_path / "out.jsonl")
+    assert all(list(row) == [*COLUMNS, "source", "url"] for row in found)
+    last = '{"a": 1}' if kind == "jsonl" else "u"
+    assert kept_of(found) == {0: ("AP", "u"), 1: (None, "u"), 2: ("=SANA", "u"), 3: ("AFP", last)}
+
+
+def test_kept_columns_are_in_parquet_and_csv_too(tiny_bundle: Path, small: Path) -> None:
+    pq = pytest.importorskip("pyarrow.parquet", reason="the extra 'batch' is not installed")
+    with small.open("a") as stream:
+        stream.write('{"text": "Turkey.", "source": "=AP", "url": 7}')
+    for name in ("out.parquet", "out.csv"):
+        batch(tiny_bundle, small, small.with_name(name), "--keep", "source", "--keep", "url", "--workers", 1)
+    table = pq.read_table(small.with_name("out.parquet"))
+    assert table.schema.equals(arrow_schema(("source", "url")))
+    assert kept_of(table.to_pylist())[12] == ("=AP", "7")
+    assert kept_of(table.to_pylist())[10] == (None, None)
+    with small.with_name("out.csv").open(encoding="utf-8-sig", newline="") as stream:
+        assert kept_of(list(csv.DictReader(stream)))[12] == ("'=AP", "7")
+
+
 @pytest.mark.parametrize(
     ("name", "args", "told"),
     [
+        ("in.jsonl", ("out.jsonl", "--field", "text=body", "--keep", "id,none"), "no column 'none'"),
+        ("in.jsonl", ("out.jsonl", "--field", "text=body", "--keep", "title"), "has a column of that name already"),
+        ("texts", ("out.jsonl", "--keep", "source"), "is a folder, whose files have no columns"),
         ("in.csv", ("out.parquet",), "no column 'text'"),
         ("in.csv", ("out.jsonl", "--field", "text=body", "--field", "body=id"), "no such field"),
         ("in.csv", ("out.docx",), "OUT must end in"),
@@ -275,6 +321,8 @@ def test_what_cannot_be_done_is_told_before_it_is_begun(
     (tmp_path / "in.csv").write_text("body\n" + TEXT)
     (tmp_path / "in.jsonl").write_text('{"id": 1}\nnonsense\n{"body": "' + TEXT + '"}\n')
     (tmp_path / "there.jsonl").touch()
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.txt").write_text(TEXT)
     assert told in batch(tiny_bundle, tmp_path / name, tmp_path / args[0], *args[1:], code=1)
     assert not list(tmp_path.glob("*.parts"))
 
@@ -418,7 +466,7 @@ def test_a_part_is_kept_once(tmp_path: Path) -> None:
 class Deadly(Line):
     """A document that kills whoever reads it."""
 
-    def fields(self, names: object) -> dict[str, Any]:
+    def fields(self, names: object, keep: object = ()) -> dict[str, Any]:
         os.kill(os.getpid(), signal.SIGKILL)
         raise AssertionError("still alive")
 
@@ -511,7 +559,7 @@ def test_a_bad_title_or_date_costs_no_document(
 class Raising(Line):
     """A document on which something breaks."""
 
-    def fields(self, names: object) -> dict[str, Any]:
+    def fields(self, names: object, keep: object = ()) -> dict[str, Any]:
         raise {
             b"ours": RuntimeError("bro\udc80ken"),
             b"document": DocumentError("bad"),

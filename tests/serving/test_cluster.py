@@ -136,10 +136,10 @@ DOCUMENTS = f"""
 import os
 from serving.records import Line
 class Deadly(Line):
-    def fields(self, names):
+    def fields(self, names, keep):
         os._exit(1)
 class Telling(Line):
-    def fields(self, names):
+    def fields(self, names, keep):
         from threadpoolctl import threadpool_info
         threads = [one["num_threads"] for one in threadpool_info() if one["internal_api"] == "openblas"]
         return {{"text": {TEXT!r}, "actors": ["Turkey"], "title": str(max(threads))}}
