@@ -192,7 +192,10 @@ def _print(text: str | None, response: ClassifyResponse) -> None:
 def batch(
     source: Annotated[
         Path,
-        typer.Argument(metavar="IN", help="A .jsonl, .csv or .parquet file, or a folder of texts, pages and PDFs."),
+        typer.Argument(
+            metavar="IN",
+            help="A .jsonl, .csv or .tsv file (.gz too), a .parquet file, or a folder of texts, pages and PDFs.",
+        ),
     ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="A .parquet or .jsonl file, or .csv for spreadsheets.")],
     actors: ActorsOption = [],

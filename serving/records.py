@@ -75,7 +75,8 @@ class Line:
         try:
             value = from_json(self.data)
         except ValueError as error:
-            raise _invalid(f"no valid JSON: {error}") from error
+            told = "the line is not UTF-8; convert the file first" if not_utf8(self.data) else f"no valid JSON: {error}"
+            raise _invalid(told) from error
         if not isinstance(value, dict):
             raise _invalid(f"must be an object with a 'text', not {type(value).__name__}")
         return _pick(value, names, keep)
@@ -100,6 +101,9 @@ class Cells:
 
     def fields(self, names: Mapping[str, str], keep: Sequence[str] = ()) -> dict[str, Any]:
         """See :class:`Record`; an empty cell is none, several actors in one cell have semicolons between."""
+        text = self.cells.get(names.get("text", "text"))
+        if isinstance(text, str) and not_utf8(text):
+            raise _invalid("the text is not UTF-8; convert the file first, such as with iconv -f latin1 -t utf-8")
         fields = {name: cell for name, cell in _pick(self.cells, names, keep).items() if cell != ""}
         if isinstance(fields.get("actors"), str):
             fields["actors"] = split_names([fields["actors"]])
@@ -141,6 +145,15 @@ class Fault:
     def fields(self, names: Mapping[str, str], keep: Sequence[str] = ()) -> dict[str, Any]:
         """See :class:`Record`; always raises."""
         raise DocumentError(self.message, code=self.code)
+
+
+def not_utf8(data: bytes | str) -> bool:
+    """Whether bytes, or a text with surrogates in the place of such, are not UTF-8."""
+    try:
+        data.decode("utf-8") if isinstance(data, bytes) else data.encode("utf-8")
+    except UnicodeError:
+        return True
+    return False
 
 
 def read_object(data: bytes) -> Mapping[str, Any]:

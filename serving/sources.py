@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import gzip
+import io
+import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice, repeat
 from pathlib import Path
@@ -12,7 +15,7 @@ from typing import Any, Protocol, TextIO
 
 from serving.cells import rows_of
 from serving.folders import Folder, list_files
-from serving.records import FIELDS, Cells, Fault, Line, Record, read_object, skip_done
+from serving.records import FIELDS, Cells, Fault, Line, Record, not_utf8, read_object, skip_done
 from stance.errors import BatchError, DocumentError, needs
 from stance.tables import find_delimiter
 
@@ -23,6 +26,7 @@ MAX_LINE = 4 << 20
 _AT_ONCE = 16
 #: Most names of fields that are kept of JSONL, to tell what there is in place of one that is wanted.
 MOST_NAMES = 20
+_LINES = (".jsonl", ".ndjson", ".csv", ".tsv")
 
 
 class Source(Protocol):
@@ -59,9 +63,11 @@ def open_source(path: Path, names: Mapping[str, str], listing: Path, keep: Seque
         if not listing.exists():
             list_files(path, listing)
         return Folder(path, listing)
-    kind = path.suffix.lower()
-    if kind not in (".jsonl", ".ndjson", ".csv", ".parquet"):
-        raise BatchError(f"{path}: IN must be a folder or end in .jsonl, .ndjson, .csv or .parquet")
+    kind = _kind(path)
+    if kind not in (*_LINES, ".parquet") or (kind == ".parquet" and path.suffix.lower() == ".gz"):
+        raise BatchError(
+            f"{path}: IN must be a folder or end in {', '.join(_LINES)}, any of these with .gz, or .parquet"
+        )
     try:
         path.open("rb").close()
     except OSError as error:
@@ -69,7 +75,23 @@ def open_source(path: Path, names: Mapping[str, str], listing: Path, keep: Seque
     if kind in (".jsonl", ".ndjson"):
         return JsonLines(path)
     wanted = tuple(dict.fromkeys((*(names.get(field, field) for field in FIELDS), *keep)))
-    return Csv(path, wanted) if kind == ".csv" else Parquet(path, wanted)
+    return Csv(path, wanted) if kind in (".csv", ".tsv") else Parquet(path, wanted)
+
+
+def _kind(path: Path) -> str:
+    """A file's ending, of a packed one the ending before."""
+    return Path(path.name.lower().removesuffix(".gz")).suffix
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[io.BufferedReader[Any]]:
+    """A file's bytes, unpacked if its name ends in ``.gz``."""
+    try:
+        packed = path.suffix.lower() == ".gz"
+        with io.BufferedReader(gzip.open(path)) if packed else path.open("rb") as stream:
+            yield stream
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise BatchError(f"{path}: cannot be unpacked: {error}; is it whole, and packed by gzip?") from error
 
 
 def _record(index: int, row: Mapping[Any, Any] | DocumentError) -> Record:
@@ -99,7 +121,7 @@ class JsonLines:
 
     def _lines(self) -> Iterator[bytes]:
         """The lines that hold something; of one that is too long, just enough to tell."""
-        with self.path.open("rb") as stream:
+        with _opened(self.path) as stream:
             while data := stream.readline(MAX_LINE + 1):
                 rest = data
                 while len(rest) > MAX_LINE and not rest.endswith(b"\n"):
@@ -164,7 +186,7 @@ class _Lines:
 
 @dataclass(frozen=True, slots=True)
 class Csv:
-    """A CSV file in UTF-8 with a header; the header tells whether commas, semicolons or tabs part its cells."""
+    """A CSV file in UTF-8 with a header, which tells whether commas, semicolons or tabs part its cells, or a TSV."""
 
     path: Path
     wanted: tuple[str, ...]
@@ -194,7 +216,7 @@ class Csv:
         Bytes that are no UTF-8 come as surrogates, which no field may hold.
         """
         csv.field_size_limit(MAX_LINE)
-        with self.path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
+        with self._text() as stream:
             lines = _Lines(stream)
             rows = csv.reader(lines, delimiter=self._delimiter())
             while True:
@@ -215,8 +237,15 @@ class Csv:
             raise BatchError(f"{self.path}: the header cannot be read: {header}")
         return header
 
+    @contextmanager
+    def _text(self) -> Iterator[TextIO]:
+        with _opened(self.path) as stream:
+            yield io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
+
     def _delimiter(self) -> str:
-        with self.path.open(encoding="utf-8-sig", errors="surrogateescape") as stream:
+        if _kind(self.path) == ".tsv":
+            return "\t"
+        with self._text() as stream:
             return find_delimiter(stream.readline(MAX_LINE))
 
     def count(self) -> int:
@@ -233,7 +262,10 @@ class Csv:
 
     def columns(self, wanted: Collection[str]) -> list[str]:
         """See :class:`Source`."""
-        return self._header(self._cells())
+        header = self._header(self._cells())
+        if any("\0" in name or not_utf8(name) for name in header):
+            raise BatchError(f"{self.path}: is not UTF-8; convert it first, such as with iconv -f utf-16 -t utf-8")
+        return header
 
 
 @dataclass(frozen=True, slots=True)

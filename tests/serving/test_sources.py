@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 import os
 import tracemalloc
@@ -85,6 +86,42 @@ def test_a_quote_within_a_name_quotes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     path.write_text('size 5";text;id\n7;a, b;c')
     assert source_of(path).columns(()) == ['size 5"', "text", "id"]
+
+
+def test_packed_files_and_tsv_are_read_as_the_plain_ones(tmp_path: Path) -> None:
+    contents = {
+        "a.jsonl.gz": gzip.compress(b'{"text": "a, b"}\n\n{"text": "c"}'),
+        "a.csv.gz": gzip.compress('\ufefftext;id\n"a, b";\nc;'.encode()),
+        "a.tsv": b"text\na, b\nc\n",
+        "a.TSV.GZ": gzip.compress(b"text\tid\na, b\t\nc\t\n"),
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+        source = source_of(tmp_path / name)
+        assert (source.columns(["text"]) or [])[0] == "text"
+        assert fields_of(source) == [{"text": "a, b"}, {"text": "c"}]
+
+
+@pytest.mark.parametrize(
+    "content", [b"text\na", gzip.compress(b"text\n" + b"a\n" * 9999)[:-20], b"\x1f\x8b\x08" + b"\0" * 30]
+)
+@pytest.mark.parametrize("name", ["a.csv.gz", "a.jsonl.gz"])
+def test_what_cannot_be_unpacked_is_told(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(BatchError, match=r"\.gz: cannot be unpacked"):
+        source_of(tmp_path / name).count()
+
+
+def test_an_encoding_that_is_not_utf8_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes("id,text\n1,caf\u00e9\n".encode("latin-1"))
+    (tmp_path / "b.csv").write_bytes("id,text\n1,caf\u00e9\n".encode("utf-16"))
+    (tmp_path / "a.jsonl").write_bytes('{"text": "caf\u00e9"}'.encode("latin-1"))
+    for name in ("a.csv", "a.jsonl"):
+        (record,) = source_of(tmp_path / name).records({})
+        with pytest.raises(DocumentError, match="is not UTF-8; convert the file first"):
+            record.fields({})
+    with pytest.raises(BatchError, match=r"b\.csv: is not UTF-8; convert it first"):
+        source_of(tmp_path / "b.csv").columns(["text"])
 
 
 def test_rows_that_are_no_csv_are_faults(tmp_path: Path) -> None:
