@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import Self
 
 import httpx
@@ -23,13 +23,17 @@ from serving.conversation import (
     PATIENT,
     ActorLike,
     Attempts,
+    DateLike,
     DocumentLike,
+    IdLike,
     Model,
     ProcessLike,
     Retries,
     ServiceError,
     ServiceUnreachable,
+    build_batch,
     build_request,
+    chunks_of,
     encode_body,
     http_settings,
     settle,
@@ -62,11 +66,13 @@ __all__ = [
     "ClassifyRequest",
     "ClassifyResponse",
     "Client",
+    "DateLike",
     "DocumentLike",
     "ErrorOut",
     "ErrorResponse",
     "EvidenceOut",
     "FailedDocument",
+    "IdLike",
     "MentionOut",
     "ModelOut",
     "NamedActor",
@@ -125,8 +131,8 @@ class Client:
         actors: Sequence[ActorLike] | None = None,
         process: ProcessLike | None = None,
         title: str | None = None,
-        date: str | None = None,
-        id: str | None = None,
+        date: DateLike | None = None,
+        id: IdLike | None = None,
     ) -> ClassifyResponse:
         """Where each actor of a text stands; without ``actors`` they are found, without ``process`` it is Sochi's.
 
@@ -134,6 +140,7 @@ class Client:
             actors: names, or names with aliases: :class:`NamedActor`, :class:`stance.Actor`, or a mapping.
             process: a known one's key, or name and aliases: :class:`NamedProcess`, :class:`stance.Process` (one that
                 has a key goes by it), or a mapping.
+            date: in ISO 8601, or a date or datetime.
 
         Raises:
             ServiceError: if the service refuses.
@@ -154,7 +161,21 @@ class Client:
             ServiceUnreachable: if no answer came.
             TypeError: if something given cannot be sent.
         """
-        return self._send("POST", "/classify/batch", BatchResponse, {"documents": [*documents]}).results
+        return self._send("POST", "/classify/batch", BatchResponse, build_batch(documents)).results
+
+    def classify_all(self, documents: Iterable[DocumentLike]) -> Iterator[ClassifyResponse | FailedDocument]:
+        """Any number of documents, as for :meth:`classify_batch`; 64 are sent at a time, when their turn comes.
+
+        Yields:
+            For each its own result or error, in order.
+
+        Raises:
+            ServiceError: if the service refuses 64 as a whole.
+            ServiceUnreachable: if no answer came.
+            TypeError: if something given cannot be sent.
+        """
+        for chunk in chunks_of(documents):
+            yield from self.classify_batch(chunk)
 
     def version(self) -> VersionOut:
         """Which package and which bundle answer."""
@@ -207,8 +228,8 @@ class AsyncClient:
         actors: Sequence[ActorLike] | None = None,
         process: ProcessLike | None = None,
         title: str | None = None,
-        date: str | None = None,
-        id: str | None = None,
+        date: DateLike | None = None,
+        id: IdLike | None = None,
     ) -> ClassifyResponse:
         """As :meth:`Client.classify`."""
         body = build_request(text, actors, process, {"title": title, "date": date, "id": id})
@@ -216,8 +237,14 @@ class AsyncClient:
 
     async def classify_batch(self, documents: Sequence[DocumentLike]) -> list[ClassifyResponse | FailedDocument]:
         """As :meth:`Client.classify_batch`."""
-        batch = await self._send("POST", "/classify/batch", BatchResponse, {"documents": [*documents]})
+        batch = await self._send("POST", "/classify/batch", BatchResponse, build_batch(documents))
         return batch.results
+
+    async def classify_all(self, documents: Iterable[DocumentLike]) -> AsyncIterator[ClassifyResponse | FailedDocument]:
+        """As :meth:`Client.classify_all`."""
+        for chunk in chunks_of(documents):
+            for result in await self.classify_batch(chunk):
+                yield result
 
     async def version(self) -> VersionOut:
         """As :meth:`Client.version`."""

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
+from itertools import islice
 from typing import Any, TypeVar
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from serving.schemas import ClassifyRequest, ErrorOut, ErrorResponse, NamedActor, NamedProcess
+from serving.schemas import MAX_DOCUMENTS, ClassifyRequest, ErrorOut, ErrorResponse, NamedActor, NamedProcess
 from stance.errors import SettingError, StanceError
 from stance.schema import Actor, Process
 
@@ -33,6 +34,9 @@ Model = TypeVar("Model", bound=BaseModel)
 ActorLike = str | NamedActor | Actor | Mapping[str, Any]
 ProcessLike = str | NamedProcess | Process | Mapping[str, Any]
 DocumentLike = ClassifyRequest | Mapping[str, Any]
+#: A date is sent in ISO 8601, a number as an id in digits.
+DateLike = str | date
+IdLike = str | int
 
 
 class ServiceUnreachable(StanceError):
@@ -99,7 +103,7 @@ def build_request(
     text: str,
     actors: Sequence[ActorLike] | None,
     process: ProcessLike | None,
-    more: Mapping[str, str | None],
+    more: Mapping[str, object],
 ) -> dict[str, Any]:
     """A document for /classify; what is not given is left out. The service checks it.
 
@@ -111,7 +115,25 @@ def build_request(
         raise TypeError(f"actors: a list is wanted, not one actor; give [{actors!r}]")
     if actors is not None:
         body["actors"] = [*actors]
-    return {key: value for key, value in body.items() if value is not None}
+    return _with_text_id({key: value for key, value in body.items() if value is not None})
+
+
+def _with_text_id(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a document, a number that is its id as text, as the service takes it."""
+    number = document.get("id")
+    return {**document, "id": str(number)} if type(number) is int else {**document}
+
+
+def build_batch(documents: Iterable[DocumentLike]) -> dict[str, Any]:
+    """A body for /classify/batch."""
+    return {"documents": [one if isinstance(one, ClassifyRequest) else _with_text_id(one) for one in documents]}
+
+
+def chunks_of(documents: Iterable[DocumentLike]) -> Iterator[list[DocumentLike]]:
+    """Any number of documents, as many at a time as the service takes."""
+    left = iter(documents)
+    while chunk := list(islice(left, MAX_DOCUMENTS)):
+        yield chunk
 
 
 def encode_body(body: object) -> bytes:
@@ -129,6 +151,8 @@ def _plain(value: object) -> object:
             return value.model_dump()
         case Mapping():
             return {**value}
+        case date():
+            return value.isoformat()
         case Process(key=key) if key:
             return key
         case Actor(name=name, aliases=aliases) | Process(name=name, aliases=aliases):

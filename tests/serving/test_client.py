@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -259,6 +260,64 @@ def test_the_values_of_the_library_are_taken_as_those_of_the_client_are(page_url
         assert client.classify(TEXT, process=Process("Geneva talks", key="geneva")).process.key == "geneva"
         results = client.classify_batch([ClassifyRequest(text=TEXT, actors=["HNC"]), {"text": TEXT, "actors": actors}])
     assert [len(one.actors) for one in results if isinstance(one, ClassifyResponse)] == [1, 3]
+
+
+def echo(sizes: list[int]) -> Callable[[httpx.Request], httpx.Response]:
+    """A service that answers each document with an error that holds its id and date; notes how many come at a time."""
+
+    def reply(request: httpx.Request) -> httpx.Response:
+        documents = json.loads(request.content)["documents"]
+        sizes.append(len(documents))
+        told = [{"error": {"code": one["id"], "message": one.get("date", "")}} for one in documents]
+        return httpx.Response(200, json={"results": told})
+
+    return reply
+
+
+def test_any_number_of_documents_is_sent_in_batches() -> None:
+    sizes: list[int] = []
+    documents = ({"text": "a", "id": n, "date": date(2018, 1, 31)} for n in range(130))
+    with Client("http://localhost", transport=httpx.MockTransport(echo(sizes))) as client:
+        results = client.classify_all(documents)
+        first = next(results)
+        assert sizes == [64], "the others are sent when their turn comes"
+        errors = [one.error for one in (first, *results) if isinstance(one, ErrorResponse)]
+        assert list(client.classify_all([])) == []
+    assert [one.code for one in errors] == [f"{n}" for n in range(130)]
+    assert {one.message for one in errors} == {"2018-01-31"}
+    assert sizes == [64, 64, 2]
+
+
+def test_any_number_is_sent_asynchronously_too() -> None:
+    sizes: list[int] = []
+
+    async def ask() -> list[str]:
+        async with AsyncClient("http://localhost", transport=httpx.MockTransport(echo(sizes))) as client:
+            documents = [{"text": "a", "id": f"{n}"} for n in range(65)]
+            return [one.error.code async for one in client.classify_all(documents) if isinstance(one, ErrorResponse)]
+
+    assert asyncio.run(ask()) == [f"{n}" for n in range(65)]
+    assert sizes == [64, 1]
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        (date(2018, 1, 31), "2018-01-31"),
+        (datetime(2018, 1, 31, 10, tzinfo=UTC), "2018-01-31T10:00:00+00:00"),
+        ("2018-01-31", "2018-01-31"),
+    ],
+)
+def test_dates_and_numbers_are_sent_as_text(given: date | str, sent: str) -> None:
+    asked: list[dict[str, object]] = []
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        asked.append(json.loads(request.content))
+        return httpx.Response(400)
+
+    with Client("http://localhost", transport=httpx.MockTransport(refuse)) as client, pytest.raises(ServiceError):
+        client.classify(TEXT, date=given, id=7)
+    assert asked == [{"text": TEXT, "date": sent, "id": "7"}]
 
 
 def test_importing_the_client_loads_no_model_library() -> None:
