@@ -24,7 +24,7 @@ from serving.schemas import DEFAULT_PROCESS, ClassifyResponse
 from serving.settings import bundle_folder, lone_threads
 from serving.texts import FileText
 from stance import __version__
-from stance.bundle import Bundle, load_bundle, load_processes
+from stance.bundle import Bundle, find_version, load_bundle, load_processes
 from stance.errors import StanceError
 from stance.manifest import verify_bundle
 from stance.schema import MAX_ACTORS
@@ -114,13 +114,20 @@ def _process(name: str, known: Iterable[Process]) -> str:
 def _show_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"stance {__version__}")
+        try:
+            typer.echo(f"bundle {bundle_folder().name} {find_version(bundle_folder())}")
+        except (StanceError, OSError) as error:  # the package has its version without one
+            typer.echo(f"no bundle: {error}", err=True)
         raise typer.Exit
 
 
 @app.callback()
 def _main(
     version: Annotated[
-        bool, typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True)
+        bool,
+        typer.Option(
+            "--version", help="Show the versions of package and bundle.", callback=_show_version, is_eager=True
+        ),
     ] = False,
 ) -> None:
     pass

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from serving import cli
 from serving.display import visible
 from stance import __version__
+from stance.bundle import find_version
 from stance.schema import LABELS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -92,8 +93,12 @@ def test_of_a_page_the_article_is_classified(tiny_bundle: Path, tmp_path: Path) 
     assert "Turkey" in [actor["actor"] for actor in body["actors"]]
 
 
-def test_the_version_is_told(tmp_path: Path) -> None:
-    assert stance(tmp_path, "--version").stdout == f"stance {__version__}\n"
+def test_the_versions_are_told(tiny_bundle: Path, tmp_path: Path) -> None:
+    told = stance(tiny_bundle, "--version").stdout
+    assert told == f"stance {__version__}\nbundle {tiny_bundle.name} {find_version(tiny_bundle)}\n"
+    done = stance(tmp_path / "none", "--version")
+    assert done.stdout == f"stance {__version__}\n"
+    assert done.stderr.startswith("no bundle: ")
 
 
 @pytest.mark.parametrize(
