@@ -25,8 +25,8 @@ log = logging.getLogger("bentoml.stance.keys")
 VARIABLE = "STANCE_API_KEYS_FILE"
 #: Paths that answer without a key.
 OPEN = frozenset(("/livez", "/readyz"))
-#: Both ways to show a key; a browser asks its user for the second.
-CHALLENGE = 'Bearer realm="stance", Basic realm="stance", charset="UTF-8"'
+#: Both ways to show a key. Chromium looks at the first alone, and asks its user for a password where that is Basic.
+CHALLENGE = 'Basic realm="stance", charset="UTF-8", Bearer realm="stance"'
 _PREFIX = "stance_"
 _LINE = re.compile(r"([A-Za-z0-9._-]{1,64}):sha256:([0-9a-f]{64})")
 

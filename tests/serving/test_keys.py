@@ -188,7 +188,7 @@ def test_without_a_key_all_but_the_probes_is_refused(locked: tuple[str, str, Pat
             assert answer.status_code == 401
             assert list(answer.json()["error"]) == ["code", "message", "field"]
             assert answer.json()["error"]["code"] == "unauthorized"
-            assert answer.headers["www-authenticate"].startswith("Bearer")
+            assert answer.headers["www-authenticate"].startswith("Basic")
 
 
 def test_the_probes_are_open(locked: tuple[str, str, Path]) -> None:
