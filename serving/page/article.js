@@ -48,7 +48,7 @@ export class ArticleView {
     this.text = text;
     this.unit = unitsOf(text);
     this.pieces = piecesOf(text, actors);
-    this.nodes = this.pieces.map((piece) => this.node(piece, actors[piece.actor]));
+    this.nodes = this.pieces.map((piece) => this.node(piece));
     this.links = this.nodes.filter((node) => node.tagName === "A");
     this.links[0]?.setAttribute("tabindex", "0");
     this.pane.replaceChildren(...this.nodes);
@@ -56,13 +56,23 @@ export class ArticleView {
     this.selection = "";
   }
 
-  node(piece, actor) {
+  node(piece) {
     const words = this.text.slice(piece.start, piece.end);
-    if (!actor) return element("span", { tabindex: "-1" }, words);
-    return element("a", {
-      href: `#actor-${piece.actor}`, tabindex: "-1", title: actor.actor, "data-actor": String(piece.actor),
-      class: `mention ${actor.stance}${piece.closes ? " sign" : ""}`, "aria-label": `${words}: ${actor.stance}`,
-    }, words);
+    if (piece.actor === null) return element("span", { tabindex: "-1" }, words);
+    return element("a", { href: `#actor-${piece.actor}`, tabindex: "-1", "data-actor": String(piece.actor) }, words);
+  }
+
+  /** Give the mentions the stances of their actors as they stand, one standing an actor, in the actors' order. */
+  mark(standings) {
+    this.nodes.forEach((node, index) => {
+      const { actor, closes } = this.pieces[index];
+      if (actor === null) return;
+      const { name, label, check } = standings[actor];
+      const isShown = node.classList.contains("shown");
+      node.className = `mention ${label ?? "none"}${closes ? " sign" : ""}${isShown ? " shown" : ""}`;
+      node.title = name;
+      node.setAttribute("aria-label", `${node.textContent}: ${label ?? "no actor"}${check ? ", by you" : ""}`);
+    });
   }
 
   follow(event) {

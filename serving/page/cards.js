@@ -2,29 +2,39 @@
 import { button, element } from "./dom.js";
 import { LABELS, badge, counted, listed, percent } from "./labels.js";
 
-const certainty = (actor) => (actor.mentions.length ? actor.probabilities[actor.stance] : -1);
+const certainty = ({ actor }) => (actor?.mentions.length ? actor.probabilities[actor.stance] : -1);
 
-/** Indices of the actors by certainty; those that the text does not name come last. */
-export const byCertainty = (actors) =>
-  [...actors.keys()].sort((a, b) => certainty(actors[b]) - certainty(actors[a]));
+/** Standings by the model's certainty; actors that the text does not name, or that were added, come last. */
+export const inOrder = (standings) => [...standings].sort((a, b) => certainty(b) - certainty(a));
 
 /**
- * The card of one actor.
+ * The card of one actor, as record.js has its standing; an item of a list, unless a reader added the actor.
  *
- * `on` holds what its buttons do: `reveal(span)`, `edit(place)`, `confirm()`, `undo(event)`; `check` is the reader's
- * judgement, if there is one.
+ * `on` holds what its buttons do: `reveal(span)`, `edit(place)`, `confirm()`, `undo()`.
  */
-export function cardOf(actor, index, check, on) {
-  const title = element("h4", { id: `name-${index}`, dir: "auto" }, actor.actor);
-  const isNamed = actor.mentions.length > 0;
-  const verdict = isNamed ? [badge(actor.stance), ` ${percent(certainty(actor))}`] : ["not named"];
-  const body = isNamed
-    ? [bars(actor), plausible(actor, on.reveal), evidence(actor, on.reveal)]
-    : [element("p", { class: "hint" }, "The text does not name this actor, so it has no stance here.")];
-  return element("li", {
-    id: `actor-${index}`, class: `card ${actor.stance}`, tabindex: "-1", "aria-labelledby": `name-${index}`,
-    "data-stance": actor.stance,
-  }, element("div", { class: "head" }, title, element("div", { class: "verdict" }, ...verdict)), ...body.filter(Boolean), judging(actor, check, on));
+export function cardOf(standing, on) {
+  const { name, label, actor, index } = standing;
+  const title = element("h4", { dir: "auto" }, name);
+  const body = actor ? told(actor, on.reveal) : [];
+  const verdict = element("div", { class: "verdict" }, ...verdictOf(standing));
+  return element(actor ? "li" : "div", {
+    id: actor && `actor-${index}`, class: `card ${label ?? "none"}`, tabindex: "-1", "aria-label": name,
+    role: actor ? null : "group", "data-stance": label ?? "", "data-name": name,
+  }, element("div", { class: "head" }, title, verdict), ...body, judging(standing, on));
+}
+
+/** The stance as it stands: the reader's, or the model's with its probability. */
+export function verdictOf({ label, check, actor }) {
+  if (check?.dropped) return ["no actor, by you"];
+  if (check && check.label !== actor?.stance) return [badge(label), " by you"];
+  return actor.mentions.length ? [badge(label), ` ${percent(actor.probabilities[label])}`] : ["not named"];
+}
+
+function told(actor, reveal) {
+  if (!actor.mentions.length) {
+    return [element("p", { class: "hint" }, "The text does not name this actor, so it has no stance here.")];
+  }
+  return [bars(actor), plausible(actor, reveal), evidence(actor, reveal)].filter(Boolean);
 }
 
 function bars(actor) {
@@ -65,39 +75,36 @@ function mentions(actor, reveal) {
   return made;
 }
 
-function judging(actor, check, on) {
+function judging(standing, on) {
+  const { name, check, actor } = standing;
   const line = element("div", { class: "judging" });
   const words = check ? "Change" : "Correct";
-  const edit = button(words, () => on.edit(line), { "aria-label": `${words} ${actor.actor}` });
+  const edit = button(words, () => on.edit(line), { "aria-label": `${words} ${name}` });
   if (!check) {
-    const right = button("Right", on.confirm, { "aria-label": `${actor.actor}: the stance is right` });
+    const right = button("Right", on.confirm, { "aria-label": `${name}: the stance is right` });
     line.append(...(actor.mentions.length ? [right] : []), edit);
     return line;
   }
-  const undo = button("Undo", on.undo, { "aria-label": `Undo what you said of ${actor.actor}` });
-  line.append(element("span", { class: "checked" }, ...saying(actor, check)), edit, undo);
+  const undo = button("Undo", on.undo, { "aria-label": `Undo what you said of ${name}` });
+  line.append(element("span", { class: "checked" }, ...saying(standing)), edit, undo);
   return line;
 }
 
-function saying(actor, check) {
-  if (check.dropped) return ["You: no actor"];
-  return [check.label === actor.stance ? "You: right, " : "You: ", badge(check.label)];
+function saying({ check, actor }) {
+  if (!actor) return ["You added it."];
+  if (!check.dropped && check.label === actor.stance) return ["You: right"];
+  return ["The model: ", badge(actor.stance), ` ${percent(actor.probabilities[actor.stance])}`];
 }
 
-/** The card of an actor that a reader added. */
-export function addedCard(check, on) {
-  const line = element("div", { class: "judging" });
-  line.append(element("span", { class: "checked" }, "You: ", badge(check.label)),
-    button("Change", () => on.edit(line), { "aria-label": `Change ${check.actor}` }),
-    button("Undo", on.undo, { "aria-label": `Undo what you said of ${check.actor}` }));
-  return element("div", { class: `card ${check.label}`, tabindex: "-1" }, element("h4", { dir: "auto" }, check.actor), line);
-}
-
-/** Checkboxes that are the legend, the counts and a filter in one. */
-export function legendOf(actors, onChange) {
+/** Checkboxes that are the legend, the counts and a filter in one; `hidden` is the set of labels that are not shown. */
+export function legendOf(standings, hidden, onChange) {
   return LABELS.map((label) => {
-    const count = actors.filter((one) => one.stance === label).length;
-    const box = element("input", { type: "checkbox", checked: true, value: label, change: () => onChange(label, box.checked) });
+    const count = standings.filter((one) => one.label === label).length;
+    const box = element("input", { type: "checkbox", checked: !hidden.has(label), value: label, change: () => {
+      if (box.checked) hidden.delete(label);
+      else hidden.add(label);
+      onChange();
+    } });
     return element("label", { class: "filter" }, box, badge(label), ` ${count}`);
   });
 }

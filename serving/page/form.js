@@ -11,15 +11,33 @@ const codePoints = (text) => {
 };
 const commas = (text) => text.split(",").map((name) => name.trim()).filter(Boolean);
 
-/** Wires the form; `onArticle(article)` takes each document that was read, `onEnd()` is called when all were. */
+/** How many characters two texts share at their beginnings and ends. */
+function sharedBy(a, b) {
+  const least = Math.min(a.length, b.length);
+  let [start, end] = [0, 0];
+  while (start < least && a[start] === b[start]) start += 1;
+  while (end < least - start && a.at(-1 - end) === b.at(-1 - end)) end += 1;
+  return start + end;
+}
+
+/** Whether one text took another's place: an edited text keeps at least a tenth of it. */
+const isReplaced = (before, after) => Boolean(before.trim()) && sharedBy(before, after) < before.length / 10;
+
+/**
+ * Wires the form; `onArticle(article)` takes each document that was read, `onEnd()` is called when all were, and
+ * `onText()` when the text is another.
+ */
 export class ArticleForm {
-  constructor(onArticle, onEnd) {
+  constructor(onArticle, onEnd, onText) {
     this.onArticle = onArticle;
     this.onEnd = onEnd;
+    this.onText = onText;
+    this.text = "";
     byId("form").addEventListener("submit", (event) => { event.preventDefault(); this.submit(); });
     byId("example").addEventListener("click", () => this.example());
     byId("files").addEventListener("change", (event) => this.take([...event.target.files]));
-    byId("text").addEventListener("input", () => this.count());
+    byId("new").addEventListener("click", () => this.clear());
+    byId("text").addEventListener("input", () => this.change());
     byId("process").addEventListener("change", () => this.showOwn());
     this.acceptDrops();
     this.count();
@@ -54,12 +72,37 @@ export class ArticleForm {
     byId("text").focus();
   }
 
+  clear() {
+    this.fill({ text: "", title: "", date: "" });
+    byId("cleared").hidden = true;
+    byId("text").focus();
+  }
+
   fill({ text, title, date }) {
     byId("text").value = text;
+    this.change();
     byId("title").value = title;
     byId("date").value = date;
     this.tell(null);
+  }
+
+  /** A text that takes another's place takes no title, date or actors from it. */
+  change() {
+    const text = byId("text").value;
+    const filled = ["title", "date", "actors"].map(byId).filter((control) => control.value);
+    const isOld = filled.length > 0 && isReplaced(this.text, text);
+    if (isOld) {
+      filled.forEach((control) => { control.value = ""; });
+      byId("cleared").hidden = false;
+    }
+    this.text = text;
     this.count();
+    this.onText();
+  }
+
+  /** Whether the form has a text, and it is not an article's. */
+  isOther(article) {
+    return Boolean(this.text.trim()) && (this.text.toWellFormed?.() ?? this.text) !== article.text;
   }
 
   count() {
@@ -86,6 +129,7 @@ export class ArticleForm {
   }
 
   submit() {
+    byId("cleared").hidden = true;
     const content = { text: byId("text").value, title: byId("title").value.trim(), date: byId("date").value };
     if (!content.text.trim()) return this.fail("Paste an article first.", byId("text"));
     if (codePoints(content.text) > MAX_LENGTH) return this.fail("The text is longer than 50,000 characters; read it in parts.", byId("text"));

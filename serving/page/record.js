@@ -25,6 +25,23 @@ export function judgementsOf(article) {
   return [...judged, ...[...article.checks.values()].filter((one) => !names.has(one.actor))];
 }
 
+/**
+ * The actors of an article as they stand: `{name, label, check, actor, index}`.
+ *
+ * `label` is the reader's where there is a `check`, null for what is no actor, else the model's; `actor` and `index`
+ * are the model's, null and -1 for one that a reader added.
+ */
+export function standingsOf({ response, checks }) {
+  const names = response.actors.map((one) => one.actor);
+  const added = [...checks.keys()].filter((name) => !names.includes(name));
+  return [...names, ...added].map((name, place) => {
+    const check = checks.get(name) ?? null;
+    const actor = response.actors[place] ?? null;
+    const label = check ? (check.dropped ? null : check.label) : actor.stance;
+    return { name, label, check, actor, index: actor ? place : -1 };
+  });
+}
+
 /** What is wrong with a judgement, in words; null if nothing is. `others` are the article's other judgements. */
 export function faultOf(text, judgement, others) {
   if (judgement.dropped) return null;

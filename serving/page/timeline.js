@@ -1,16 +1,19 @@
 // Dated articles side by side: actors down, dates across, one table for each process.
+import { verdictOf } from "./cards.js";
 import { button, element } from "./dom.js";
-import { badge, counted, percent } from "./labels.js";
+import { counted } from "./labels.js";
+import { standingsOf } from "./record.js";
 
-const keyOf = (actor) => actor.id ?? actor.actor.toLowerCase();
+const keyOf = ({ name, actor }) => actor?.id ?? name.toLowerCase();
+const isNamed = ({ label, actor }) => label && (!actor || actor.mentions.length);
 
-/** The actors of dated articles: `{name, cells, changes}`, cells in the order of the articles, null where absent. */
+/** The actors of dated articles: `{name, cells, changes}`, cells are standings in the order of the articles, null where absent. */
 export function rowsOf(articles) {
   const rows = new Map();
-  articles.forEach((article, column) => article.response.actors.filter((one) => one.mentions.length).forEach((actor) => {
-    const row = rows.get(keyOf(actor)) ?? { name: actor.actor, cells: articles.map(() => null), changes: [] };
-    row.cells[column] ??= { stance: actor.stance, probability: actor.probabilities[actor.stance], actor: actor.actor };
-    rows.set(keyOf(actor), row);
+  articles.forEach((article, column) => standingsOf(article).filter(isNamed).forEach((one) => {
+    const row = rows.get(keyOf(one)) ?? { name: one.name, cells: articles.map(() => null), changes: [] };
+    row.cells[column] ??= one;
+    rows.set(keyOf(one), row);
   }));
   for (const row of rows.values()) row.changes = changesOf(row.cells);
   return [...rows.values()].sort((a, b) => b.changes.length - a.changes.length || seen(b) - seen(a));
@@ -22,8 +25,8 @@ const seen = (row) => row.cells.filter(Boolean).length;
 function changesOf(cells) {
   let last = null;
   return [...cells.entries()].flatMap(([column, cell]) => {
-    if (!cell || cell.stance === "none") return [];
-    const change = last && last.stance !== cell.stance ? [{ column, from: last.stance, to: cell.stance }] : [];
+    if (!cell || cell.label === "none") return [];
+    const change = last && last.label !== cell.label ? [{ column, from: last.label, to: cell.label }] : [];
     last = cell;
     return change;
   });
@@ -43,7 +46,7 @@ export function timelineOf(articles, open) {
 
 function table(articles, open) {
   const rows = rowsOf(articles);
-  const shown = rows.filter((row) => row.cells.some((cell) => cell && cell.stance !== "none"));
+  const shown = rows.filter((row) => row.cells.some((cell) => cell && cell.label !== "none"));
   const silent = rows.filter((row) => !shown.includes(row)).map((row) => row.name);
   const process = articles[0].response.process.name;
   const head = element("tr", {}, element("th", { scope: "col" }, "Actor"), ...articles.map((one) =>
@@ -59,9 +62,9 @@ function line(row, articles, open) {
   return element("tr", {}, element("th", { scope: "row", dir: "auto" }, row.name), ...row.cells.map((cell, column) => {
     if (!cell) return element("td", { class: "absent" }, element("span", { class: "unseen" }, "not named"));
     const change = row.changes.find((one) => one.column === column);
-    const content = button("", () => open(articles[column], cell.actor), { class: "cell" });
-    content.append(badge(cell.stance), ` ${percent(cell.probability)}`);
+    const content = button("", () => open(articles[column], cell.name), { class: "cell" });
+    content.append(...verdictOf(cell));
     if (change) content.append(element("span", { class: "change" }, `changed from ${change.from}`));
-    return element("td", { class: cell.stance }, content);
+    return element("td", { class: cell.label }, content);
   }));
 }

@@ -210,6 +210,39 @@ def test_a_dropped_file_fills_the_form(page: Page) -> None:
     expect(page.locator("#title")).to_have_value("a")
 
 
+def test_another_text_takes_no_title_date_or_actors_from_the_former(page: Page) -> None:
+    named = {"title": "First", "date": "2018-01-10", "actors": "Turkey"}
+    page.click("summary:has-text('certain actors')")
+    read(page, TEXT, **named)
+    page.fill("#text", f"{TEXT} It was late.")
+    assert page.locator("#title").input_value() == "First"
+    expect(page.locator("#stale")).to_be_visible()
+    page.fill("#text", SEED)
+    assert [page.locator(f"#{name}").input_value() for name in named] == ["", "", ""]
+    expect(page.locator("#cleared")).to_be_visible()
+    read(page, SEED, title="Second")
+    expect(page.locator("#stale")).to_be_hidden()
+    page.click("#new")
+    assert [page.locator(f"#{name}").input_value() for name in ("text", *named)] == ["", "", "", ""]
+    expect(page.locator("#text")).to_be_focused()
+
+
+def test_readings_are_told_apart_and_removed(page: Page) -> None:
+    for process in ("Sochi process", "Geneva talks"):
+        page.select_option("#process", label=process)
+        read(page, TEXT, title="Report")
+    read(page, SEED)
+    names = page.locator("#articles button").all_text_contents()
+    assert names[:2] == ["Report · Sochi process", "Report · Geneva talks"]
+    page.click("#remove")
+    expect(page.locator("#articles button")).to_have_text(names[:2])
+    expect(page.locator("#results-title")).to_be_focused()
+    page.click("#remove")
+    page.click("#remove")
+    expect(page.locator("#results")).to_be_hidden()
+    expect(page.locator("#text")).to_be_focused()
+
+
 def test_a_web_page_is_refused(page: Page) -> None:
     source = b"<!-- saved -->\n<!DOCTYPE html><html><body><p>Turkey will come to Sochi.</p></body></html>"
     page.fill("#text", TEXT)

@@ -157,6 +157,43 @@ def test_open_forms_stay_and_undo_takes_back(page: Page) -> None:
     expect(page.locator("#corrections")).to_be_hidden()
 
 
+def test_marks_counts_and_timeline_follow_a_correction(page: Page) -> None:
+    page.fill("#date", "2018-01-10")
+    read(page)
+    page.fill("#date", "2018-01-20")
+    read(page, f"{TEXT} Nothing changed.")
+    before = page.locator("#legend label", has_text="boycott").text_content() or ""
+    correct(page, "Turkey", "boycott", evidence="will send a delegation")
+    expect(page.locator("#legend label", has_text="boycott")).to_have_text(f"boycott {int(before.split()[-1]) + 1}")
+    expect(page.locator("#article a", has_text="Turkey")).to_have_attribute("aria-label", "Turkey: boycott, by you")
+    expect(card(page, "Turkey").locator(".verdict")).to_have_text("boycott by you")
+    cell = page.locator("#timeline tbody tr", has_text="Turkey").locator("td").nth(1)
+    expect(cell).to_contain_text("boycott by you")
+    expect(cell).to_contain_text("changed from support")
+    card(page, "Turkey").get_by_role("button", name="Undo").click()
+    expect(page.locator("#legend label", has_text="boycott")).to_have_text(before)
+    expect(cell).to_contain_text("support")
+
+
+def test_an_open_form_outlives_a_look_at_another_article(page: Page) -> None:
+    card(page, "Turkey").get_by_role("button", name="Correct").click()
+    card(page, "Turkey").get_by_label("Evidence, word for word").fill("half a thought")
+    read(page, "Iran praised the Sochi congress.")
+    page.locator("#articles button").first.click()
+    expect(card(page, "Turkey").get_by_label("Evidence, word for word")).to_have_value("half a thought")
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_a_page_with_an_open_form_asks_before_it_is_left(page: Page, is_open: bool) -> None:
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept())[1])
+    card(page, "Turkey").get_by_role("button", name="Correct").click()
+    if not is_open:
+        card(page, "Turkey").get_by_role("button", name="Leave").click()
+    page.reload()
+    assert asked == ["beforeunload"] * is_open
+
+
 def test_the_page_knows_the_pronouns_of_the_corpus(page: Page) -> None:
     known = page.evaluate("async () => [...(await import('/page/record.js')).PRONOUNS]")
     assert frozenset(known) == _PRONOUNS
