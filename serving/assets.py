@@ -12,6 +12,7 @@ from serving.schemas import BundleOut, KnownProcessOut, ProcessesOut, VersionOut
 from stance import __version__
 
 if TYPE_CHECKING:
+    from serving.settings import Limits
     from stance.bundle import Bundle
 
 _TYPES = {
@@ -31,10 +32,11 @@ class Asset:
     content_type: str
 
 
-def load_assets(bundle: Bundle) -> Mapping[str, Asset]:
+def load_assets(bundle: Bundle, limits: Limits) -> Mapping[str, Asset]:
     """Everything that the page is made of, by path: ``/`` is the page, ``/page/NAME`` a file beside it.
 
-    ``/page/processes.json`` lists for the page the processes that the bundle knows by key, ``/processes`` for programs.
+    ``/processes`` lists the processes that the bundle knows by key; ``/page/limits.json`` tells the seconds that an
+    answer may take.
     """
     assets: dict[str, Asset] = {}
     for file in files("serving").joinpath("page").iterdir():
@@ -44,6 +46,8 @@ def load_assets(bundle: Bundle) -> Mapping[str, Asset]:
             assets[path] = Asset(file.read_bytes(), _TYPES[suffix])
     assets["/page/processes.json"] = Asset(_known_processes(bundle), "application/json")
     assets["/processes"] = Asset(describe_processes(bundle), "application/json")
+    told = json.dumps({"longest_answer": limits.longest_answer}).encode()
+    assets["/page/limits.json"] = Asset(told, "application/json")
     return assets
 
 

@@ -65,7 +65,7 @@ class Gate:
         self._keys = KeyRing.from_environment()
         self._backlog = Backlog(self._limits)
         self._shares = worker_count() > 1
-        self._assets = {**load_assets(served_bundle()), **load_docs(has_keys=self._keys is not None)}
+        self._assets = {**load_assets(served_bundle(), self._limits), **load_docs(has_keys=self._keys is not None)}
         self._version = describe_version(served_bundle())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -16,11 +16,23 @@ export function openEditor(place, { text, judgement, others, selection, save, ca
   const name = element("input", { type: "text", maxlength: "200", dir: "auto" });
   const names = element("textarea", { rows: "2", dir: "auto", spellcheck: "false" });
   const evidence = element("textarea", { rows: "3", dir: "auto", spellcheck: "false" });
-  const problem = element("p", { class: "problem", role: "alert" }, fault ?? "");
-  problem.hidden = !fault;
+  const problem = element("p", { class: "problem", role: "alert", id: `fault-${groups + 1}`, hidden: true });
   names.value = judgement.mentions.join("\n");
   evidence.value = judgement.evidence.join("\n");
   const choices = choiceOf(judgement, isNew);
+  const parts = { actor: name, label: choices, evidence, mentions: names };
+  const tell = ({ part, words }) => {
+    problem.textContent = words;
+    problem.hidden = false;
+    for (const [key, control] of Object.entries(parts)) {
+      control.removeAttribute("aria-invalid");
+      control.removeAttribute("aria-describedby");
+      if (key !== part) continue;
+      control.setAttribute("aria-invalid", "true");
+      control.setAttribute("aria-describedby", problem.id);
+      (control.querySelector("input") ?? control).focus();
+    }
+  };
   const take = (control) => button("Take what is selected in the text", () => {
     const words = selection().trim().replace(/\s*\n\s*/g, "\n");
     control.value = [...linesOf(control), ...(words ? [words] : [])].join("\n");
@@ -34,16 +46,17 @@ export function openEditor(place, { text, judgement, others, selection, save, ca
       mentions: linesOf(names), evidence: chosen === "none" || chosen === "dropped" ? [] : linesOf(evidence),
       checked: true, dropped: chosen === "dropped",
     };
-    problem.textContent = chosen ? faultOf(text, made, others()) ?? "" : "Choose a stance.";
-    problem.hidden = !problem.textContent;
-    if (problem.hidden) save(made);
+    const found = faultOf(text, made, others());
+    if (found) tell(found);
+    else save(made);
   } }, isNew ? field("The actor's name", name) : null, choices,
   field("Evidence, word for word, one passage a line", evidence, "The shortest words that show the stance; not needed for none."),
   take(evidence),
   field("Names that the text uses for the actor, one a line", names), take(names), problem,
   element("div", { class: "sources" }, element("button", { type: "submit", class: "main" }, "Keep"), button("Leave", cancel)));
   place.replaceChildren(form);
-  (isNew ? name : form.querySelector("input[type=radio]:checked")).focus();
+  if (fault) tell(fault);
+  else (isNew ? name : form.querySelector("input[type=radio]:checked")).focus();
 }
 
 let groups = 0;
@@ -54,7 +67,7 @@ function choiceOf(judgement, isNew) {
   const radio = (value, words, classes) => element("label", { class: "filter" },
     element("input", { type: "radio", name: `stance-${groups}`, value, checked: value === chosen }),
     element("span", { class: classes }, words));
-  return element("fieldset", {}, element("legend", {}, "The right stance"),
+  return element("fieldset", { role: "radiogroup" }, element("legend", {}, "The right stance"),
     ...LABELS.map((label) => radio(label, label, `badge sign ${label}`)),
     isNew ? null : radio("dropped", "this is no actor", "badge none"));
 }

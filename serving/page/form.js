@@ -1,6 +1,8 @@
 // The form: what is to be read, toward which process, and from where it comes.
 import { byId, element } from "./dom.js";
-import { Refused, classify, fromText, loadProcesses, readFile } from "./service.js";
+import { fromText, readFile } from "./files.js";
+import { Reading } from "./reading.js";
+import { loadProcesses } from "./service.js";
 
 const MAX_LENGTH = 50_000;
 const OWN = "";
@@ -29,8 +31,7 @@ const isReplaced = (before, after) => Boolean(before.trim()) && sharedBy(before,
  */
 export class ArticleForm {
   constructor(onArticle, onEnd, onText) {
-    this.onArticle = onArticle;
-    this.onEnd = onEnd;
+    this.reading = new Reading(onArticle, onEnd);
     this.onText = onText;
     this.text = "";
     byId("form").addEventListener("submit", (event) => { event.preventDefault(); this.submit(); });
@@ -124,43 +125,22 @@ export class ArticleForm {
       }
     }
     if (files.length === 1 && read.length) this.fill(read[0]);
-    else if (read.length) await this.readAll(read, problems);
-    if (problems.length) this.tell(problems.join(" "));
+    else this.reading.add(read.map((one) => this.document(one)), problems);
   }
 
   submit() {
+    if (this.reading.isBusy) return null;
     byId("cleared").hidden = true;
     const content = { text: byId("text").value, title: byId("title").value.trim(), date: byId("date").value };
     if (!content.text.trim()) return this.fail("Paste an article first.", byId("text"));
     if (codePoints(content.text) > MAX_LENGTH) return this.fail("The text is longer than 50,000 characters; read it in parts.", byId("text"));
     if (byId("process").value === OWN && !byId("process-name").value.trim()) return this.fail("Name the process.", byId("process-name"));
-    return this.readAll([content], []);
+    return this.reading.add([this.document(content)]);
   }
 
-  async readAll(contents, problems) {
-    this.tell(null);
-    byId("submit").disabled = true;
-    try {
-      for (const [index, content] of contents.entries()) {
-        byId("status").textContent = contents.length > 1 ? `Reading ${index + 1} of ${contents.length}…` : "Reading…";
-        await this.readOne(content, problems);
-      }
-    } finally {
-      byId("submit").disabled = false;
-      byId("status").textContent = "";
-    }
-    if (problems.length) this.tell(problems.join(" "));
-    else this.onEnd();
-  }
-
-  async readOne(content, problems) {
+  document(content) {
     const request = this.request(content);
-    try {
-      this.onArticle({ ...content, text: request.text, request, response: await classify(request) });
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      problems.push(content.title ? `${content.title}: ${error.message}` : error.message);
-    }
+    return { ...content, text: request.text, request };
   }
 
   request({ text, title, date }) {

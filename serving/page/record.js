@@ -42,21 +42,27 @@ export function standingsOf({ response, checks }) {
   });
 }
 
-/** What is wrong with a judgement, in words; null if nothing is. `others` are the article's other judgements. */
+/**
+ * What is wrong with a judgement: `{part, words}`, `part` being the property at fault; null if nothing is.
+ *
+ * `others` are the article's other judgements.
+ */
 export function faultOf(text, judgement, others) {
+  const fault = (part, words) => ({ part, words });
   if (judgement.dropped) return null;
-  if (!judgement.actor) return "Give the actor a name.";
-  if (others.some((one) => one.actor === judgement.actor)) return `“${judgement.actor}” is listed already.`;
-  if (!judgement.mentions.length) return "Give at least one name that the text uses for this actor.";
+  if (!judgement.actor) return fault("actor", "Give the actor a name.");
+  if (others.some((one) => one.actor === judgement.actor)) return fault("actor", `“${judgement.actor}” is listed already.`);
+  if (!judgement.mentions.length) return fault("mentions", "Give at least one name that the text uses for this actor.");
   for (const name of judgement.mentions) {
-    if (PRONOUNS.has(name.toLowerCase()) && name !== "US") return `“${name}” is a pronoun; give a name.`;
-    if (!hasWords(text, name)) return `The text does not have “${name}” as whole words.`;
+    if (PRONOUNS.has(name.toLowerCase()) && name !== "US") return fault("mentions", `“${name}” is a pronoun; give a name.`);
+    if (!hasWords(text, name)) return fault("mentions", `The text does not have “${name}” as whole words.`);
     const owner = others.find((one) => one.checked && !one.dropped && one.mentions.includes(name));
-    if (owner) return `“${name}” names ${owner.actor} already.`;
+    if (owner) return fault("mentions", `“${name}” names ${owner.actor} already.`);
   }
-  if (judgement.label !== "none" && !judgement.evidence.length) return "Say which words of the text show the stance.";
+  if (!judgement.label) return fault("label", "Choose a stance.");
+  if (judgement.label !== "none" && !judgement.evidence.length) return fault("evidence", "Say which words of the text show the stance.");
   const strange = judgement.evidence.find((one) => !text.includes(one));
-  return strange ? `The text does not have these words: “${strange}”.` : null;
+  return strange ? fault("evidence", `The text does not have these words: “${strange}”.`) : null;
 }
 
 /** The actors of a record. A name belongs to one actor only, first to a checked one; unchecked actors are ambiguous. */

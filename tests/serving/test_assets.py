@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 
 from serving.assets import load_assets
+from serving.settings import Limits
 from stance.bundle import load_bundle
 from stance.schema import Process
 
@@ -26,7 +27,7 @@ def test_every_file_of_the_page_is_served(page_url: str) -> None:
 
 
 def test_the_policy_lets_nothing_in_from_elsewhere(page_url: str) -> None:
-    for path in load_assets(load_bundle(RELEASED)):
+    for path in load_assets(load_bundle(RELEASED), Limits()):
         headers = httpx.get(page_url.rstrip("/") + path, timeout=60).headers
         policy = dict(one.split(" ", 1) for one in headers["content-security-policy"].split("; "))
         assert policy.pop("default-src") == "'none'"
@@ -60,7 +61,7 @@ def test_the_example_is_the_seed_article() -> None:
 
 def test_the_processes_are_those_of_the_bundle() -> None:
     known = {"oslo": Process("Oslo talks", ("Norway talks",), key="oslo")}
-    assets = load_assets(replace(load_bundle(RELEASED), processes=known))
+    assets = load_assets(replace(load_bundle(RELEASED), processes=known), Limits())
     assert assets["/page/processes.json"].body == b'[{"key": "oslo", "name": "Oslo talks"}]'
     told = {"processes": [{"key": "oslo", "name": "Oslo talks", "aliases": ["Norway talks"]}]}
     assert json.loads(assets["/processes"].body) == told

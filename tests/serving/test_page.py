@@ -166,7 +166,8 @@ def test_several_dated_files_give_a_timeline(page: Page) -> None:
     files = [{"name": name, "mimeType": "text/plain", "buffer": text.encode()} for name, text in texts.items()]
     page.set_input_files("#files", files)  # type: ignore[arg-type]
     expect(page.locator("#articles button")).to_have_count(3)
-    expect(page.locator("#problem")).to_contain_text("picture.png is not a text file. empty: ")
+    expect(page.locator("#problem")).to_contain_text("picture.png is not a text file.")
+    expect(page.locator("#problem")).to_contain_text(" empty: ")
     assert page.locator("#timeline time").all_text_contents() == ["2018-01-10", "2018-01-25"]
     expect(page.locator("#timeline")).to_contain_text("1 article without a date left out.")
     row = page.locator("#timeline tbody tr", has_text="Turkey").locator("td")
@@ -189,7 +190,7 @@ def test_the_page_and_a_batch_read_the_same_dates(page: Page) -> None:
         ("12018-01-27.txt", "date 2018-01-311 Turkey."),
     ]
     read_dates = """async (files) => {
-        const { readFile } = await import("/page/service.js");
+        const { readFile } = await import("/page/files.js");
         const read = await Promise.all(files.map(([name, text]) => readFile(new File([text], name))));
         return read.map((one) => one.date || null);
     }"""
@@ -243,6 +244,27 @@ def test_readings_are_told_apart_and_removed(page: Page) -> None:
     expect(page.locator("#text")).to_be_focused()
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "windows-1252"])
+def test_a_text_file_is_read_in_its_encoding(page: Page, encoding: str) -> None:
+    text = "Erdo\u00f6an said \u201cno\u201d."
+    content = text.encode(encoding)
+    mark = b"\xfe\xff" if encoding == "utf-16-be" else b""
+    page.set_input_files("#files", [{"name": "a.txt", "mimeType": "text/plain", "buffer": mark + content}])
+    expect(page.locator("#text")).to_have_value(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("a.docx", b"PK\3\4", "is no plain text. Open it and paste its text."),
+        ("a.txt", b"%PDF-1.7 \xe2", "is a PDF. Open it and paste its text, or read it with “stance classify”"),
+    ],
+)
+def test_what_is_no_text_file_is_told_with_a_way_out(page: Page, name: str, content: bytes, told: str) -> None:
+    page.set_input_files("#files", [{"name": name, "mimeType": "text/plain", "buffer": content}])
+    expect(page.locator("#problem")).to_contain_text(f"{name} {told}")
+
+
 def test_a_web_page_is_refused(page: Page) -> None:
     source = b"<!-- saved -->\n<!DOCTYPE html><html><body><p>Turkey will come to Sochi.</p></body></html>"
     page.fill("#text", TEXT)
@@ -267,7 +289,7 @@ def test_the_page_and_a_batch_tell_web_pages_alike(page: Page) -> None:
         "",
     ]
     tell = """async (texts) => {
-        const { isWebPage } = await import("/page/service.js");
+        const { isWebPage } = await import("/page/files.js");
         return texts.map(isWebPage);
     }"""
     assert page.evaluate(tell, texts) == [not is_plain(text.encode(), "a.txt") for text in texts]

@@ -1,0 +1,86 @@
+// Reads documents one after the other: tells how far it is, can be cancelled, tries again what failed.
+import { byId, goTo } from "./dom.js";
+import { counted, listed } from "./labels.js";
+import { Refused, Unreachable, classify } from "./service.js";
+
+/** `onArticle(article)` takes each document that was read; `onEnd()` is called when all were, without a problem. */
+export class Reading {
+  constructor(onArticle, onEnd) {
+    this.onArticle = onArticle;
+    this.onEnd = onEnd;
+    this.waiting = [];
+    this.problems = [];
+    this.failures = [];
+    this.stop = null;
+    byId("cancel").addEventListener("click", () => this.stop?.abort());
+    byId("again").addEventListener("click", () => this.add(this.failures.map((one) => one.content)));
+  }
+
+  get isBusy() {
+    return this.stop !== null;
+  }
+
+  /** Read documents `{text, title, date, request}`, after those that wait; `problems` are told at the end, with those met here. */
+  async add(contents, problems = []) {
+    if (!this.isBusy) {
+      this.problems = [];
+      this.failures = [];
+      this.tell();
+    }
+    this.waiting.push(...contents);
+    this.problems.push(...problems);
+    if (this.isBusy) return;
+    this.begin();
+    try {
+      for (let done = 1; this.waiting.length; done++) {
+        const total = done - 1 + this.waiting.length;
+        byId("status").textContent = total > 1 ? `Reading ${done} of ${total}…` : "Reading…";
+        await this.readOne(this.waiting.shift());
+      }
+    } finally {
+      this.end();
+    }
+  }
+
+  begin() {
+    this.stop = new AbortController();
+    byId("submit").setAttribute("aria-disabled", "true");
+    byId("cancel").hidden = false;
+  }
+
+  end() {
+    this.stop = null;
+    byId("submit").removeAttribute("aria-disabled");
+    byId("status").textContent = "";
+    this.tell();
+    if (byId("problem").hidden) this.onEnd();
+    else goTo(byId("problem"));
+    byId("cancel").hidden = true;
+  }
+
+  async readOne(content) {
+    const { signal } = this.stop;
+    try {
+      this.onArticle({ ...content, response: await classify(content.request, signal) });
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      // What else waits would fail in the same way, each after a time of its own.
+      const others = signal.aborted || error instanceof Unreachable ? this.waiting.splice(0) : [];
+      const message = signal.aborted ? "Not read: cancelled." : error.message;
+      this.failures.push(...[content, ...others].map((one) => ({ content: one, message })));
+    }
+  }
+
+  /** One sentence for each kind of failure, with the names of the documents. */
+  tell() {
+    const messages = [...new Set(this.failures.map((one) => one.message))];
+    const told = messages.map((message) => {
+      const names = this.failures.filter((one) => one.message === message).map((one) => one.content.title).filter(Boolean);
+      return names.length ? `${listed(names, "and")}: ${message}` : message;
+    });
+    byId("problem").textContent = [...this.problems, ...told].join(" ");
+    byId("problem").hidden = !byId("problem").textContent;
+    byId("again").hidden = !this.failures.length;
+    byId("again").textContent = `Try ${counted(this.failures.length, "article")} again`;
+  }
+}

@@ -1,0 +1,47 @@
+"""How the page reads documents one after the other, and what it does when the service is silent."""
+
+from __future__ import annotations
+
+from playwright.sync_api import FilePayload, Page, Route, expect
+
+TEXT = "Turkey will send a delegation to the Sochi congress."
+FILES: list[FilePayload] = [
+    {"name": f"{name}.txt", "mimeType": "text/plain", "buffer": f"{TEXT} {name}".encode()} for name in "abc"
+]
+
+
+def test_a_service_that_is_down_is_told_once_and_files_are_tried_again(page: Page) -> None:
+    page.route("**/classify", lambda route: route.abort())
+    page.set_input_files("#files", FILES)
+    expect(page.locator("#problem")).to_have_text("a, b and c: The service does not answer. Is it running?")
+    page.unroute("**/classify")
+    page.get_by_role("button", name="Try 3 articles again").click()
+    expect(page.locator("#articles button")).to_have_text(["a", "b", "c"])
+    expect(page.locator("#results-title")).to_be_focused()
+    expect(page.locator("#problem")).to_be_hidden()
+    expect(page.locator("#again")).to_be_hidden()
+
+
+def test_a_reading_can_be_cancelled_and_files_dropped_meanwhile_wait(page: Page) -> None:
+    held: list[Route] = []
+    page.route("**/classify", lambda route: held.append(route))
+    page.fill("#text", TEXT)
+    page.click("#submit")
+    expect(page.locator("#submit")).to_have_attribute("aria-disabled", "true")
+    page.set_input_files("#files", FILES[:2])
+    page.click("#submit", force=True)
+    page.click("#cancel")
+    expect(page.locator("#problem")).to_have_text("a and b: Not read: cancelled.")
+    expect(page.locator("#problem")).to_be_focused()
+    page.unroute("**/classify")
+    page.get_by_role("button", name="Try 3 articles again").click()
+    expect(page.locator("#articles button")).to_have_count(3)
+
+
+def test_an_answer_that_does_not_come_is_waited_for_no_longer(page: Page) -> None:
+    page.route("**/limits.json", lambda route: route.fulfill(json={"longest_answer": -9}))
+    page.route("**/classify", lambda route: None)
+    page.fill("#text", TEXT)
+    page.click("#submit")
+    expect(page.locator("#problem")).to_have_text("No answer came within 1 seconds.")
+    expect(page.locator("#cancel")).to_be_hidden()
