@@ -58,7 +58,7 @@ export class ArticleView {
 
   node(piece) {
     const words = this.text.slice(piece.start, piece.end);
-    if (piece.actor === null) return element("span", { tabindex: "-1" }, words);
+    if (piece.actor === null) return element("span", {}, words);
     return element("a", { href: `#actor-${piece.actor}`, tabindex: "-1", "data-actor": String(piece.actor) }, words);
   }
 
@@ -68,8 +68,7 @@ export class ArticleView {
       const { actor, closes } = this.pieces[index];
       if (actor === null) return;
       const { name, label, check } = standings[actor];
-      const isShown = node.classList.contains("shown");
-      node.className = `mention ${label ?? "none"}${closes ? " sign" : ""}${isShown ? " shown" : ""}`;
+      node.className = `mention ${label ?? "none"}${closes ? " sign" : ""}`;
       node.title = name;
       node.setAttribute("aria-label", `${node.textContent}: ${label ?? "no actor"}${check ? ", by you" : ""}`);
     });
@@ -93,13 +92,17 @@ export class ArticleView {
     this.links[next].focus();
   }
 
-  /** Mark a span, given in code points, and go there. */
-  reveal({ start, end }) {
-    this.pane.querySelectorAll(".shown").forEach((node) => node.classList.remove("shown"));
+  /** Mark a span, given in code points, and go there: one element that is named with all of its words. */
+  reveal({ start, end, text }) {
+    const former = this.pane.querySelector(".shown");
+    former?.replaceWith(...former.childNodes);
     const [from, to] = [this.unit(start), this.unit(end)];
     const nodes = this.nodes.filter((_, index) => this.pieces[index].start >= from && this.pieces[index].end <= to);
-    nodes.forEach((node) => node.classList.add("shown"));
-    if (nodes.length) goTo(nodes[0]);
+    if (!nodes.length) return;
+    const shown = element("span", { class: "shown", role: "group", tabindex: "-1", "aria-label": text });
+    nodes[0].before(shown);
+    shown.append(...nodes);
+    goTo(shown);
   }
 
   /** Keep what is selected in the text: pressing a button may clear it. */

@@ -1,4 +1,4 @@
-"""The page under axe-core: no serious finding in any state, width or colour scheme."""
+"""The page for all: under axe-core in any state, width or colour scheme; where the focus goes; on paper."""
 
 from __future__ import annotations
 
@@ -7,13 +7,26 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {
     "2018-01-10 a.txt": "Turkey welcomed the Sochi congress. Iran will come only if prisoners are freed first.",
     "2018-01-20 b.txt": "Turkey will boycott the Sochi congress. Russia hailed the Sochi congress.",
 }
+
+
+TEXT = "Turkey will send a delegation to the Sochi congress."
+
+
+def named(name: str, text: str) -> FilePayload:
+    return {"name": name, "mimeType": "text/plain", "buffer": text.encode()}
+
+
+def read(page: Page, text: str = TEXT) -> None:
+    page.fill("#text", text)
+    page.click("#submit")
+    expect(page.locator("#results-title")).to_be_focused()
 
 
 def findings(page: Page) -> list[str]:
@@ -29,9 +42,7 @@ def test_axe_finds_nothing_serious(open_page: Callable[..., Page], width: int, s
     page.click("#submit")
     expect(page.locator("#problem")).to_be_visible()
     assert findings(page) == []
-    page.set_input_files(
-        "#files", [{"name": k, "mimeType": "text/plain", "buffer": v.encode()} for k, v in FILES.items()]
-    )  # type: ignore[misc]
+    page.set_input_files("#files", [named(*one) for one in FILES.items()])
     expect(page.locator("#articles button")).to_have_count(2)
     page.click("summary:has-text('certain actors')")
     page.fill("#actors", "Nobody")
@@ -49,3 +60,58 @@ def test_axe_finds_nothing_serious(open_page: Callable[..., Page], width: int, s
     for summary in page.locator("#programs summary").all():
         summary.click()
     assert findings(page) == []
+
+
+def test_focus_goes_where_something_happened(page: Page) -> None:
+    page.select_option("#process", label="Another…")
+    page.fill("#text", TEXT)
+    page.fill("#process-name", "@@" * 99)
+    page.locator("#submit").press("Enter")
+    expect(page.locator("#problem")).to_be_focused()
+    page.select_option("#process", label="Sochi process")
+    page.set_input_files("#files", [named("a.txt", TEXT), named("b.txt", f"{TEXT} So it was."), named("c.txt", "")])
+    expect(page.locator("#problem")).to_contain_text("c: ")
+    expect(page.locator("#problem")).to_be_focused()
+    page.locator("#articles button").first.press("Enter")
+    expect(page.locator("#results-title")).to_be_focused()
+
+
+def test_a_fault_of_a_correction_is_tied_to_its_field(page: Page) -> None:
+    read(page)
+    page.get_by_role("button", name="Correct Turkey").click()
+    names = page.get_by_label("Names that the text")
+    names.fill("Turk")
+    page.get_by_role("button", name="Keep").click()
+    expect(names).to_be_focused()
+    expect(names).to_have_attribute("aria-invalid", "true")
+    expect(names).to_have_accessible_description("The text does not have “Turk” as whole words.")
+
+
+@pytest.mark.parametrize("colours", ["none", "active"])
+def test_evidence_in_the_text_is_read_whole_and_outlined(open_page: Callable[..., Page], colours: str) -> None:
+    page = open_page()
+    page.emulate_media(forced_colors=colours)  # type: ignore[arg-type]
+    read(page)
+    page.locator(".evidence button").first.click()
+    shown = page.locator("#article .shown")
+    expect(shown).to_be_focused()
+    expect(shown).to_have_accessible_name(TEXT)
+    expect(shown).to_have_text(TEXT)
+    expect(shown).to_have_css("outline-style", "solid")
+    page.locator("#cards .plausible button").first.click()
+    expect(shown).to_have_text("Turkey")
+    assert page.locator("#article").text_content() == TEXT
+
+
+def test_print_has_all_of_the_text_and_no_form(page: Page) -> None:
+    read(page, f"{TEXT}\n" + "Nothing happened.\n" * 200)
+    page.emulate_media(media="print")
+    assert (
+        page.evaluate(
+            "() => { const one = document.getElementById('article'); return one.scrollHeight - one.clientHeight; }"
+        )
+        == 0
+    )
+    for hidden in ("#form", "#remove", ".judging button"):
+        expect(page.locator(hidden).first).to_be_hidden()
+    expect(page.locator(".evidence button").first).to_be_visible()
