@@ -1,10 +1,11 @@
 // The page: what was read goes to the shelf, and one article of it is shown with its corrections and the timeline.
 import { Corrections } from "./corrections.js";
 import { byId, goTo } from "./dom.js";
-import { copyFrom, curlOf } from "./exports.js";
+import { copyFrom, curlOf, saveAs } from "./exports.js";
 import { ArticleForm } from "./form.js";
 import { Results } from "./results.js";
 import { Shelf } from "./shelf.js";
+import { toCsv, toTabs } from "./table.js";
 import { timelineOf } from "./timeline.js";
 
 const shelf = new Shelf(byId("articles"), (article) => choose(article));
@@ -66,8 +67,10 @@ function showTimeline() {
 }
 
 byId("remove").addEventListener("click", remove);
-byId("copy-curl").addEventListener("click", (event) => copyFrom(byId("curl"), event.currentTarget));
-byId("copy-json").addEventListener("click", (event) => copyFrom(byId("json"), event.currentTarget));
+byId("copy-table").addEventListener("click", (event) => copyFrom(toTabs(shelf.current), event.currentTarget));
+byId("save-table").addEventListener("click", () => saveAs("stances.csv", toCsv(shelf.articles), "text/csv"));
+byId("copy-curl").addEventListener("click", (event) => copyFrom(byId("curl").textContent, event.currentTarget));
+byId("copy-json").addEventListener("click", (event) => copyFrom(byId("json").textContent, event.currentTarget));
 addEventListener("beforeunload", (event) => {
   if (corrections.areLost || shelf.articles.some((one) => results.hasOpenForm(one))) event.preventDefault();
 });

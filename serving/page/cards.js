@@ -1,11 +1,18 @@
-// Actors as cards, the most certain first.
+// Actors as cards, those with a stance first.
 import { button, element } from "./dom.js";
 import { LABELS, badge, counted, listed, percent } from "./labels.js";
 
-const certainty = ({ actor }) => (actor?.mentions.length ? actor.probabilities[actor.stance] : -1);
+const certainty = ({ actor }) => (actor ? actor.probabilities[actor.stance] : 1);
 
-/** Standings by the model's certainty; actors that the text does not name, or that were added, come last. */
-export const inOrder = (standings) => [...standings].sort((a, b) => certainty(b) - certainty(a));
+/** 0 for an actor with a stance, 1 for one that may have one, 2 for one without, 3 for one that the text does not name. */
+export function rankOf({ label, check, actor }) {
+  if (actor && !actor.mentions.length) return 3;
+  if (label && label !== "none") return 0;
+  return check || actor.plausible.length < 2 ? 2 : 1;
+}
+
+/** Standings by rank, the most certain first within it. */
+export const inOrder = (standings) => [...standings].sort((a, b) => rankOf(a) - rankOf(b) || certainty(b) - certainty(a));
 
 /**
  * The card of one actor, as record.js has its standing; an item of a list, unless a reader added the actor.
@@ -14,13 +21,13 @@ export const inOrder = (standings) => [...standings].sort((a, b) => certainty(b)
  */
 export function cardOf(standing, on) {
   const { name, label, actor, index } = standing;
-  const title = element("h4", { dir: "auto" }, name);
+  const verdict = element("span", { class: "verdict" }, ...verdictOf(standing));
+  const title = element("h4", {}, element("span", { class: "name", dir: "auto" }, name), " ", verdict);
   const body = actor ? told(actor, on.reveal) : [];
-  const verdict = element("div", { class: "verdict" }, ...verdictOf(standing));
   return element(actor ? "li" : "div", {
     id: actor && `actor-${index}`, class: `card ${label ?? "none"}`, tabindex: "-1", "aria-label": name,
     role: actor ? null : "group", "data-stance": label ?? "", "data-name": name,
-  }, element("div", { class: "head" }, title, verdict), ...body, judging(standing, on));
+  }, title, ...body, judging(standing, on));
 }
 
 /** The stance as it stands: the reader's, or the model's with its probability. */
@@ -60,7 +67,7 @@ function evidence(actor, reveal) {
   const strongest = [...actor.evidence].sort((a, b) => b.score - a.score);
   return element("ul", { class: "evidence", "aria-label": "Evidence" }, ...strongest.map((one) => element("li", {},
     button(one.text, () => reveal(one), { dir: "auto", title: "Show it in the text" }),
-    element("span", { class: "hint" }, `${percent(one.score)} of the evidence`))));
+    one === strongest[0] && strongest[1] ? element("span", { class: "hint" }, `The strongest of ${strongest.length} sentences.`) : null)));
 }
 
 /** One button that goes from mention to mention and begins again. */

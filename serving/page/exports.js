@@ -1,4 +1,5 @@
-// What leaves the page: the curl command, the JSON, files.
+// What leaves the page: the curl command, copies, files.
+import { element } from "./dom.js";
 
 /** A command that asks the service the same. The body goes by a here-document: no quoting, and no limit of the shell's. */
 export function curlOf(request) {
@@ -6,21 +7,26 @@ export function curlOf(request) {
   return `curl -s '${url}' -H 'Content-Type: application/json' --data-binary @- <<'JSON'\n${JSON.stringify(request)}\nJSON`;
 }
 
-/** Copy, and say on the button whether it went well. Without HTTPS there is no clipboard: then the text is selected. */
-export async function copyFrom(source, pressed) {
-  const words = (pressed.dataset.words ??= pressed.textContent);
-  try {
-    await navigator.clipboard.writeText(source.textContent);
-    pressed.textContent = "Copied";
-  } catch {
-    getSelection().selectAllChildren(source);
-    pressed.textContent = document.execCommand("copy") ? "Copied" : "Selected: copy it by hand";
-  }
-  setTimeout(() => { pressed.textContent = words; }, 2000);
+/** Copy, and say on the button whether it went well. Without HTTPS there is no clipboard: then a field is copied from. */
+export async function copyFrom(words, pressed) {
+  const before = (pressed.dataset.words ??= pressed.textContent);
+  const isCopied = await navigator.clipboard?.writeText(words).then(() => true, () => false);
+  pressed.textContent = isCopied || copyByField(words) ? "Copied" : "Could not be copied";
+  pressed.focus();
+  setTimeout(() => { pressed.textContent = before; }, 2000);
 }
 
-export function saveAs(name, content) {
-  const url = URL.createObjectURL(new Blob([content], { type: "application/jsonl" }));
+function copyByField(words) {
+  const field = document.body.appendChild(element("textarea", { readonly: true }));
+  field.value = words;
+  field.select();
+  const isCopied = document.execCommand("copy");
+  field.remove();
+  return isCopied;
+}
+
+export function saveAs(name, content, type = "application/jsonl") {
+  const url = URL.createObjectURL(new Blob([content], { type }));
   const link = document.createElement("a");
   Object.assign(link, { href: url, download: name });
   link.click();

@@ -94,6 +94,8 @@ function digestOf(text) {
   return 4294967296 * (2097151 & low) + (high >>> 0);
 }
 
+export const idOf = (text) => `page-${digestOf(text)}`;
+
 /**
  * Corrected articles as JSONL, and those that had to be left out: the format takes a text on two processes at most.
  * The line separators that JSON leaves as they are get escaped, since readers may split lines there.
@@ -108,7 +110,7 @@ export function toJsonLines(articles, register) {
       continue;
     }
     uses.set(article.text, use + 1);
-    const id = `page-${digestOf(article.text)}${use ? "b" : ""}`;
+    const id = `${idOf(article.text)}${use ? "b" : ""}`;
     const process = article.response.process.name;
     const record = { id, register, process, text: article.text, tags: [], split: "train", actors };
     lines.push(JSON.stringify(record).replace(/[\u0085\u2028\u2029]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`));

@@ -4,6 +4,7 @@ import { cardOf, inOrder, legendOf } from "./cards.js";
 import { byId, element, goTo } from "./dom.js";
 import { openEditor } from "./editor.js";
 import { counted, listed } from "./labels.js";
+import { overviewOf } from "./overview.js";
 import { faultOf, judgementOf, judgementsOf, standingsOf } from "./record.js";
 
 const cardsOf = (article) => [...(article.cards?.given ?? []), ...(article.cards?.added ?? [])];
@@ -49,18 +50,23 @@ export class Results {
     return cardsOf(article).some((card) => card.querySelector("form"));
   }
 
-  /** What follows from the stances as they stand: title, marks in the text, counts, filter. */
+  /** What follows from the stances as they stand: title, marks in the text, counts, overview, filter. */
   tally() {
     const standings = standingsOf(this.article);
     const { process } = this.article.response;
     byId("results-title").textContent = `${counted(standings.filter((one) => one.label).length, "actor")} toward the ${process.name}`;
     this.view.mark(standings.filter((one) => one.actor));
     byId("legend").replaceChildren(...legendOf(standings, this.hidden, () => this.filter()));
+    byId("overview").replaceChildren(overviewOf(inOrder(standings), (name) => this.open(name)));
     this.filter();
   }
 
   filter() {
-    for (const card of [...byId("cards").children, ...byId("added").children]) card.hidden = this.hidden.has(card.dataset.stance);
+    const isHidden = (one) => this.hidden.has(one.dataset.stance);
+    const cards = [...byId("cards").children, ...byId("added").children];
+    for (const one of [...cards, ...byId("overview").querySelectorAll("tbody tr")]) one.hidden = isHidden(one);
+    const shown = cards.filter((card) => !card.hidden).length;
+    byId("filtered").textContent = shown < cards.length ? `${shown} of ${counted(cards.length, "actor")} shown` : "";
   }
 
   showWarnings() {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -30,6 +31,11 @@ def read(page: Page, text: str, **fields: str) -> dict[str, Any]:
     return dict(json.loads(page.locator("#json").text_content() or ""))
 
 
+def rank(actor: dict[str, Any]) -> int:
+    """Actors with a stance first, then those that may have one."""
+    return 0 if actor["stance"] != "none" else 1 if len(actor["plausible"]) > 1 else 2
+
+
 def test_the_example_is_read(page: Page, page_url: str) -> None:
     page.click("#example")
     expect(page.locator("#text")).to_have_value(SEED)
@@ -42,8 +48,9 @@ def test_the_example_is_read(page: Page, page_url: str) -> None:
     for actor, one in enumerate(actors):
         shown = page.locator(f"#article a.{one['stance']}[data-actor='{actor}']").all_text_contents()
         assert shown == [mention["text"] for mention in one["mentions"]]
-    ordered = sorted(actors, key=lambda one: -one["probabilities"][one["stance"]])
-    assert page.locator("#cards h4").all_text_contents() == [one["actor"] for one in ordered]
+    ordered = sorted(actors, key=lambda one: (rank(one), -one["probabilities"][one["stance"]]))
+    headings = [f"{one['actor']} {one['stance']} {100 * one['probabilities'][one['stance']]:.0f}%" for one in ordered]
+    assert page.locator("#cards h4").all_text_contents() == headings
 
 
 def test_a_card_tells_all_of_the_answer(page: Page) -> None:
@@ -83,6 +90,42 @@ def test_evidence_scrolls_the_text_and_back_returns(page: Page) -> None:
     expect(quote).to_be_focused()
 
 
+def test_the_overview_has_a_line_for_each_actor_that_may_have_a_stance(page: Page) -> None:
+    actors = {one["actor"]: one for one in read(page, SEED)["actors"]}
+    lines = page.locator("#overview tbody tr")
+    links = page.locator("#overview a")
+    assert links.all_text_contents() == page.locator("#cards .name").all_text_contents()
+    for name, stance, others, sentences in (line.locator("th, td").all_text_contents() for line in lines.all()):
+        one = actors.pop(name)
+        assert stance.split()[0] == one["stance"]
+        assert set(others.replace(" or ", ", ").split(", ")) - {""} == set(one["plausible"]) - {one["stance"]}
+        assert int(sentences) == len(one["evidence"])
+    assert all(one["plausible"] == ["none"] for one in actors.values())
+    links.last.click()
+    expect(page.locator("#cards .card").last).to_be_focused()
+
+
+def test_the_page_tells_the_labels_in_the_words_of_the_codebook(page: Page) -> None:
+    codebook = (ROOT / "data" / "codebook.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", codebook, re.M))
+    words = zip(*(page.locator(f"#meanings {tag}").all_text_contents() for tag in ("dt", "dd")), strict=True)
+    assert dict(words) == told
+
+
+def test_a_table_is_copied_with_what_the_reader_said(page: Page) -> None:
+    answer = read(page, TEXT, title="A\tB", date="2018-01-10")
+    page.get_by_role("button", name="Turkey: the stance is right").click()
+    page.evaluate("() => { navigator.clipboard.writeText = async (words) => { window.copied = words; }; }")
+    page.click("#copy-table")
+    expect(page.locator("#copy-table")).to_have_text("Copied")
+    head, first, *_ = (line.split("\t") for line in page.evaluate("() => window.copied").split("\n"))
+    one = answer["actors"][0]
+    row = dict(zip(head, first, strict=True))
+    assert (row["title"], row["date"], row["process"]) == ("A B", "2018-01-10", "Sochi process")
+    assert (row["actor"], row["stance"], row["said_by"]) == (one["actor"], one["stance"], "reader")
+    assert row["evidence"] == one["evidence"][0]["text"]
+
+
 def test_the_keyboard_is_enough(page: Page) -> None:
     page.locator("#text").focus()
     page.keyboard.insert_text(TEXT)
@@ -105,7 +148,10 @@ def test_the_legend_filters_the_cards(page: Page) -> None:
     stances = [one["stance"] for one in read(page, SEED)["actors"]]
     page.locator("#legend input[value=none]").uncheck()
     expect(page.locator("#cards .card:visible")).to_have_count(len(stances) - stances.count("none"))
+    count = len(stances) - stances.count("none")
+    expect(page.locator("#filtered")).to_have_text(f"{count} of {len(stances)} actors shown")
     page.locator("#article a.none").first.click()
+    expect(page.locator("#filtered")).to_have_text("")
     expect(page.locator("#legend input[value=none]")).to_be_checked()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +13,8 @@ from playwright.sync_api import Locator, Page, expect
 
 from training.corpus import _PRONOUNS, Located, load_corpus
 from training.data import load_data
+from training.labelled import to_records
+from training.sheet import read_sheet
 
 TEXT = (
     "Turkey will send a delegation to the Sochi congress. The Higher Negotiations Committee said it would stay away.\n"
@@ -33,7 +37,7 @@ def read(page: Page, text: str = TEXT) -> None:
 
 
 def card(page: Page, name: str) -> Locator:
-    return page.locator(".card", has=page.get_by_role("heading", name=name, exact=True))
+    return page.locator(".card", has=page.locator("h4 .name").get_by_text(name, exact=True))
 
 
 def correct(page: Page, name: str, label: str, *, evidence: str = "", mentions: str | None = None) -> Locator:
@@ -155,6 +159,34 @@ def test_open_forms_stay_and_undo_takes_back(page: Page) -> None:
     expect(card(page, "Turkey").get_by_label("Evidence, word for word")).to_have_value("half a thought")
     card(page, "Iran").get_by_role("button", name="Undo").click()
     expect(page.locator("#corrections")).to_be_hidden()
+
+
+def test_the_saved_table_is_one_that_train_import_reads(page: Page, tmp_path: Path) -> None:
+    correct(page, "Higher Negotiations Committee", "boycott", evidence="would stay away")
+    correct(page, "Iran", "this is no actor")
+    page.click("#new")
+    page.fill("#title", "=Second")
+    read(page, "Iran praised the Sochi congress.")
+    with page.expect_download() as coming:
+        page.click("#save-table")
+    path = tmp_path / "stances.csv"
+    coming.value.save_as(path)
+    reading = read_sheet(path)
+    assert (reading.faults, reading.left_out) == ([], {"not labelled": 1})
+    (record,) = to_records(reading, register="wire")
+    assert record.text == TEXT
+    told = {one.actor: (one.label, one.evidence) for one in record.actors if not one.ambiguous}
+    assert told == {"Higher Negotiations Committee": ("boycott", ("would stay away",))}
+    assert (
+        {"Turkey"}
+        <= {one.actor for one in record.actors}
+        <= {"Turkey", "Higher Negotiations Committee", "Delta Council"}
+    )
+    rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
+    said = {row["actor"]: (row["stance"], row["said_by"]) for row in rows if row["text"] != TEXT or row["actor"]}
+    assert said["Higher Negotiations Committee"] == ("boycott", "reader")
+    assert rows[-1]["title"] == "'=Second"
+    assert rows[0]["model"].split()[0]
 
 
 def test_marks_counts_and_timeline_follow_a_correction(page: Page) -> None:
