@@ -44,7 +44,6 @@ def load_assets(bundle: Bundle, limits: Limits) -> Mapping[str, Asset]:
         if suffix in _TYPES:
             path = "/" if file.name == "index.html" else f"/page/{file.name}"
             assets[path] = Asset(file.read_bytes(), _TYPES[suffix])
-    assets["/page/processes.json"] = Asset(_known_processes(bundle), "application/json")
     assets["/processes"] = Asset(describe_processes(bundle), "application/json")
     told = json.dumps({"longest_answer": limits.longest_answer}).encode()
     assets["/page/limits.json"] = Asset(told, "application/json")
@@ -63,8 +62,3 @@ def describe_processes(bundle: Bundle) -> bytes:
     """The known processes with all their names, as ``/processes`` tells them."""
     told = [KnownProcessOut(key=one.key, name=one.name, aliases=[*one.aliases]) for one in bundle.processes.values()]
     return ProcessesOut(processes=told).model_dump_json().encode()
-
-
-def _known_processes(bundle: Bundle) -> bytes:
-    processes = [{"key": one.key, "name": one.name} for one in bundle.processes.values()]
-    return json.dumps(processes, ensure_ascii=False).encode()

@@ -43,6 +43,6 @@ export async function classify(request, signal, tries = 5) {
 }
 
 export async function loadProcesses() {
-  const answer = await fetch("page/processes.json");
-  return answer.ok ? answer.json() : [];
+  const answer = await fetch("processes");
+  return answer.ok ? (await answer.json()).processes : [];
 }

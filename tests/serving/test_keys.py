@@ -164,7 +164,7 @@ def locked(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator[t
 BEHIND = [
     "/",
     "/page/app.js",
-    "/page/processes.json",
+    "/page/limits.json",
     "/processes",
     "/metrics",
     "/version",
