@@ -90,10 +90,10 @@ def test_a_quote_within_a_name_quotes_nothing(tmp_path: Path) -> None:
 
 def test_packed_files_and_tsv_are_read_as_the_plain_ones(tmp_path: Path) -> None:
     contents = {
-        "a.jsonl.gz": gzip.compress(b'{"text": "a, b"}\n\n{"text": "c"}'),
+        "a.jsonl.gz": gzip.compress(b'{"text": "a, b"}\n\n{"text": "c"}', mtime=0),
         "a.csv.gz": gzip.compress('\ufefftext;id\n"a, b";\nc;'.encode()),
         "a.tsv": b"text\na, b\nc\n",
-        "a.TSV.GZ": gzip.compress(b"text\tid\na, b\t\nc\t\n"),
+        "a.TSV.GZ": gzip.compress(b"text\tid\na, b\t\nc\t\n", mtime=0),
     }
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
@@ -103,7 +103,7 @@ def test_packed_files_and_tsv_are_read_as_the_plain_ones(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "content", [b"text\na", gzip.compress(b"text\n" + b"a\n" * 9999)[:-20], b"\x1f\x8b\x08" + b"\0" * 30]
+    "content", [b"text\na", gzip.compress(b"text\n" + b"a\n" * 9999, mtime=0)[:-20], b"\x1f\x8b\x08" + b"\0" * 30]
 )
 @pytest.mark.parametrize("name", ["a.csv.gz", "a.jsonl.gz"])
 def test_what_cannot_be_unpacked_is_told(tmp_path: Path, name: str, content: bytes) -> None:
