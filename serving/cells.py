@@ -39,13 +39,22 @@ def _row(batch: Any, most: int) -> dict[str, Any] | DocumentError:
     return row
 
 
+def _has_lengths(kind: Any) -> bool:
+    from pyarrow import types
+
+    checks = (types.is_string, types.is_large_string, types.is_binary, types.is_large_binary)
+    return any(check(kind) for check in checks)
+
+
 def _size(array: Any) -> int:
     """Bytes of an array's values, roughly; what lies once in a dictionary, Python has each time that it occurs."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if isinstance(array, pa.DictionaryArray) and not pa.types.is_primitive(array.type.value_type):
+    if isinstance(array, pa.DictionaryArray) and _has_lengths(array.type.value_type):
         values: int = pc.sum(pc.take(pc.binary_length(array.dictionary), array.indices)).as_py() or 0
+    elif isinstance(array, pa.MapArray):
+        values = _size(array.keys) + _size(array.items)
     elif isinstance(array, pa.StructArray):
         values = sum(map(_size, array.flatten()))
     elif isinstance(array, (pa.ListArray, pa.LargeListArray, pa.FixedSizeListArray)):

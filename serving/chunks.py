@@ -9,7 +9,7 @@ from typing import Any
 from serving.answers import answer, process_field
 from serving.details import check_details
 from serving.faults import encodable, to_error
-from serving.records import KEPT, Record
+from serving.records import KEPT, Record, not_utf8
 from serving.rows import Row, digest_text, dump_rows, error_row, to_rows
 from serving.schemas import DEFAULT_PROCESS, ErrorOut
 from stance.bundle import Bundle
@@ -87,6 +87,7 @@ def _rows_of(bundle: Bundle, record: Record, defaults: Defaults) -> list[Row]:
         fields = record.fields(defaults.columns, defaults.keep)
         kept.update(fields.pop(KEPT, {}))
         doc_id = encodable(str(fields.pop("id", doc_id)))
+        _check_encoding(fields)
         given = {"process": process_field(bundle, defaults.process), "actors": list(defaults.actors) or None}
         sound, told = check_details(fields)
         response = answer(bundle, {**given, **sound})
@@ -99,6 +100,13 @@ def _rows_of(bundle: Bundle, record: Record, defaults: Defaults) -> list[Row]:
     except Exception as error:  # a fault of ours, or of a library's, in one document must not stop the others
         fault = ErrorOut(code="internal_error", message=encodable(f"{type(error).__name__}: {error}"))
     return [error_row(record.index, doc_id, fault, {**_title_and_date(fields), **_digest(fields), **kept})]
+
+
+def _check_encoding(fields: Mapping[str, Any]) -> None:
+    """Refuse a text with what was no UTF-8 in IN."""
+    if isinstance(text := fields.get("text"), str) and not_utf8(text):
+        told = "the text is not UTF-8; convert the file first, such as with iconv -f latin1 -t utf-8"
+        raise DocumentError(told, code="invalid_request", field="text")
 
 
 def _digest(fields: Mapping[str, Any]) -> dict[str, str]:

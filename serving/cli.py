@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -270,7 +271,7 @@ def batch(
         raise typer.Exit(_TOO_MANY)
 
 
-def _limit(given: str | None) -> Callable[[int], float]:
+def _limit(given: str | None) -> Callable[[int], Fraction | int]:
     """How many of so many documents may have an error: N, or N%; all but one where nothing is given."""
     if given is None:
         return lambda documents: max(0, documents - 1)
@@ -279,7 +280,8 @@ def _limit(given: str | None) -> Callable[[int], float]:
         raise typer.BadParameter(
             f"{given!r}: must be a number such as 10, or a share such as 5%", param_hint="--max-errors"
         )
-    return lambda documents: float(figure) * documents / 100 if given.endswith("%") else float(figure)
+    exact = Fraction(figure)
+    return lambda documents: exact * documents / 100 if given.endswith("%") else exact
 
 
 def _tell_failures(summary: Summary) -> None:

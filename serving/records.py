@@ -9,16 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, time
 from math import isnan
 from typing import Any, Protocol, TypeVar
 
 from pydantic_core import from_json
 
 from serving.answers import split_names
-from serving.faults import encodable
 from serving.reading import read_file
 from serving.schemas import ClassifyRequest
+from serving.texts import whole_characters
 from stance.errors import DocumentError
 
 #: The fields that a batch takes from its input; all others are left alone.
@@ -92,7 +92,7 @@ class Cells:
     @property
     def size(self) -> int:
         """Its bytes, roughly."""
-        return sum(len(cell) for cell in self.cells.values() if isinstance(cell, (str, bytes)))
+        return sum(map(_length, self.cells.values()))
 
     @property
     def name(self) -> str:
@@ -101,10 +101,8 @@ class Cells:
 
     def fields(self, names: Mapping[str, str], keep: Sequence[str] = ()) -> dict[str, Any]:
         """See :class:`Record`; an empty cell is none, several actors in one cell have semicolons between."""
-        text = self.cells.get(names.get("text", "text"))
-        if isinstance(text, str) and not_utf8(text):
-            raise _invalid("the text is not UTF-8; convert the file first, such as with iconv -f latin1 -t utf-8")
-        fields = {name: cell for name, cell in _pick(self.cells, names, keep).items() if cell != ""}
+        cells = {name: cell for name, cell in self.cells.items() if cell != ""}
+        fields = _pick(cells, names, keep)
         if isinstance(fields.get("actors"), str):
             fields["actors"] = split_names([fields["actors"]])
         if isinstance(fields.get("date"), date):
@@ -186,10 +184,19 @@ def _given(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _as_text(value: object) -> str:
-    """A value of a column that is kept: strings as they are, dates in ISO 8601, all else as JSON."""
-    if isinstance(value, date):
+    """A value of a column that is kept: dates and times in ISO 8601, what JSON has as JSON, all else as it is told."""
+    if isinstance(value, (date, time)):
         return value.isoformat()
-    return encodable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
+    if isinstance(value, (list, dict, bool, int, float)):
+        return whole_characters(json.dumps(value, ensure_ascii=False, default=str))
+    return whole_characters(str(value))
+
+
+def _length(cell: object) -> int:
+    if isinstance(cell, (str, bytes)):
+        return len(cell)
+    inner = cell.values() if isinstance(cell, dict) else cell if isinstance(cell, (list, tuple)) else ()
+    return 8 + sum(map(_length, inner))
 
 
 def _invalid(message: str) -> DocumentError:

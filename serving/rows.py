@@ -72,7 +72,7 @@ _LISTS = ("plausible", "mentions", "evidence", "warnings")
 _FORMULA = re.compile(r'^(?=[=+\-@\t\r])|(?<=[;,\t\r\n])("*+)(?=[=+\-@])')
 
 
-def _row(index: int, doc_id: str, **values: object) -> Row:
+def _row(index: int, doc_id: str, /, **values: object) -> Row:
     empty: Row = {name: [] if name in _LISTS else None for name in COLUMNS}
     return {**empty, "doc_index": index, "doc_id": doc_id, **values}
 

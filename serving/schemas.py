@@ -190,7 +190,7 @@ class EvidenceOut(MentionOut):
 class ActorOut(BaseModel):
     """One actor's stance; ``plausible`` holds the truth at the coverage that the bundle states (/version).
 
-    ``id``, ``kind`` and ``country`` (ISO 3166, two letters) are the lexicon's, where it knows the actor.
+    ``id``, ``kind`` and ``country`` (ISO 3166, two letters) are known of actors of the lexicon and of states.
     """
 
     actor: str

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
-import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -15,9 +13,9 @@ from typing import Any, Protocol, TextIO
 
 from serving.cells import rows_of
 from serving.folders import Folder, list_files
-from serving.records import FIELDS, Cells, Fault, Line, Record, not_utf8, read_object, skip_done
+from serving.records import FIELDS, Cells, Fault, Line, Record, read_object, skip_done
 from stance.errors import BatchError, DocumentError, needs
-from stance.tables import find_delimiter
+from stance.tables import find_delimiter, kind_of, opened
 
 #: Most bytes of a line of JSONL or a row of Parquet, and characters of a row of CSV: the longest text, each character
 #: escaped, and more.
@@ -63,7 +61,7 @@ def open_source(path: Path, names: Mapping[str, str], listing: Path, keep: Seque
         if not listing.exists():
             list_files(path, listing)
         return Folder(path, listing)
-    kind = _kind(path)
+    kind = kind_of(path)
     if kind not in (*_LINES, ".parquet") or (kind == ".parquet" and path.suffix.lower() == ".gz"):
         raise BatchError(
             f"{path}: IN must be a folder or end in {', '.join(_LINES)}, any of these with .gz, or .parquet"
@@ -78,20 +76,9 @@ def open_source(path: Path, names: Mapping[str, str], listing: Path, keep: Seque
     return Csv(path, wanted) if kind in (".csv", ".tsv") else Parquet(path, wanted)
 
 
-def _kind(path: Path) -> str:
-    """A file's ending, of a packed one the ending before."""
-    return Path(path.name.lower().removesuffix(".gz")).suffix
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[io.BufferedReader[Any]]:
-    """A file's bytes, unpacked if its name ends in ``.gz``."""
-    try:
-        packed = path.suffix.lower() == ".gz"
-        with io.BufferedReader(gzip.open(path)) if packed else path.open("rb") as stream:
-            yield stream
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise BatchError(f"{path}: cannot be unpacked: {error}; is it whole, and packed by gzip?") from error
+def _refuse_utf16(path: Path, has_nulls: bool) -> None:
+    if has_nulls:
+        raise BatchError(f"{path}: is not UTF-8; convert it first, such as with iconv -f utf-16 -t utf-8")
 
 
 def _record(index: int, row: Mapping[Any, Any] | DocumentError) -> Record:
@@ -121,7 +108,7 @@ class JsonLines:
 
     def _lines(self) -> Iterator[bytes]:
         """The lines that hold something; of one that is too long, just enough to tell."""
-        with _opened(self.path) as stream:
+        with opened(self.path) as stream:
             while data := stream.readline(MAX_LINE + 1):
                 rest = data
                 while len(rest) > MAX_LINE and not rest.endswith(b"\n"):
@@ -145,6 +132,7 @@ class JsonLines:
         """See :class:`Source`; lines are read until all that are wanted were met, and some of the others are told."""
         left, met = set(wanted), dict[str, None]()
         for data in self._lines():
+            _refuse_utf16(self.path, not met and b"\0" in data)
             fields = read_object(data)
             left.difference_update(fields)
             met.update(dict.fromkeys(islice(fields, MOST_NAMES - len(met))))
@@ -205,7 +193,8 @@ class Csv:
             if isinstance(row, DocumentError):
                 yield row
             elif len(row) > len(header):
-                told = f"the row has {len(row) - len(header)} more cells than the header; quote cells with commas"
+                more = len(row) - len(header)
+                told = f"the row has {more} more cells than the header; quote cells that hold the mark between cells"
                 yield DocumentError(told, code="invalid_request")
             elif row:
                 yield {name: row[place] for name, place in places.items() if place < len(row)}
@@ -239,11 +228,11 @@ class Csv:
 
     @contextmanager
     def _text(self) -> Iterator[TextIO]:
-        with _opened(self.path) as stream:
+        with opened(self.path) as stream:
             yield io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
 
     def _delimiter(self) -> str:
-        if _kind(self.path) == ".tsv":
+        if kind_of(self.path) == ".tsv":
             return "\t"
         with self._text() as stream:
             return find_delimiter(stream.readline(MAX_LINE))
@@ -263,9 +252,8 @@ class Csv:
     def columns(self, wanted: Collection[str]) -> list[str]:
         """See :class:`Source`."""
         header = self._header(self._cells())
-        if any("\0" in name or not_utf8(name) for name in header):
-            raise BatchError(f"{self.path}: is not UTF-8; convert it first, such as with iconv -f utf-16 -t utf-8")
-        return header
+        _refuse_utf16(self.path, any("\0" in name for name in header))
+        return [one.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for one in header]
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,11 +46,11 @@ def read_text(data: bytes, name: str) -> FileText:
     if len(data) > MAX_FILE:
         raise unreadable(f"has {len(data):,} bytes; at most {MAX_FILE:,} are read", code="file_too_large")
     read = _reader(data, PurePath(name).suffix.lower())(data)
-    title = _whole(read.title)[:MAX_TITLE_LENGTH].strip() or None if read.title else None
-    return replace(read, text=_whole(read.text), title=title, date=read.date or find_date(name, read.text))
+    title = whole_characters(read.title)[:MAX_TITLE_LENGTH].strip() or None if read.title else None
+    return replace(read, text=whole_characters(read.text), title=title, date=read.date or find_date(name, read.text))
 
 
-def _whole(text: str) -> str:
+def whole_characters(text: str) -> str:
     """The text with the halves of surrogate pairs put together, as PDFs may have them, and U+FFFD for one alone."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 

@@ -13,7 +13,7 @@ from stance.finder import Finder
 from stance.names import ARTICLES, NameIndex, make_index, split_bracketed
 from stance.schema import Actor, Mentioned, Span
 from stance.text import find_words, normalise
-from stance.variants import other_governments, seats
+from stance.variants import find_roots, find_state, other_governments, seats
 
 #: What stands behind a state that only tells whose opponents somebody is: "Syria's main opposition bloc".
 _OPPONENTS = re.compile(
@@ -45,8 +45,12 @@ class Lexicon:
         return None
 
     def complete(self, requested: Actor) -> Actor:
-        """The requested actor with the id, kind and country that the lexicon has for its name."""
-        known = self.find(requested.name)
+        """The requested actor with the id, kind and country that its name has in the lexicon, or as a state's.
+
+        Those who act for a state ("Malaysian officials") are actors of their own where they are asked for.
+        """
+        acts = any(root.acts for root in find_roots(requested.name))
+        known = self.find(requested.name) or (None if acts else find_state(requested.name))
         return requested if known is None else replace(requested, id=known.id, kind=known.kind, country=known.country)
 
 

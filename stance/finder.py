@@ -8,7 +8,6 @@ import re
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 
 from stance.deadline import Deadline
 from stance.descriptions import Descriptions, other_wordings, split_description
@@ -151,7 +150,7 @@ class Finder:
             owner = owners.pop()
         else:
             state = None if owners else find_state(surface)
-            self._actors.append(Actor(surface) if state is None else replace(state, name=surface))
+            self._actors.append(state or Actor(surface))
             owner = len(self._actors) - 1
         self._remember(owner, surface)
         self._ending[name.end] = owner

@@ -77,7 +77,7 @@ class Actor:
     """A state, body, group or person.
 
     Attributes:
-        id: set for actors of the lexicon.
+        id: set for actors of the lexicon, and for states.
         places: seats of government that stand for the actor, except where they are merely places ("in Moscow").
     """
 

@@ -239,8 +239,8 @@ def run(
         StanceError: before anything is done, if one of these folders holds a run or a bundle that may not be touched,
             the teacher may not teach, or the backbone cannot be trained so.
     """
-    if earlier is Earlier.REFUSE and folder.exists():
-        raise StanceError(f"{folder}: holds a bundle; give another --name, or replace it with --overwrite")
+    if earlier is Earlier.REFUSE:
+        check_no_bundle(folder)
     configs = [replace(config, seed=seed) for seed in range(config.seed, config.seed + seeds)]
     places = [Run.of(runs / folder.name, own.seed) for own in configs]
     for place, own in zip(places, configs, strict=True):
@@ -257,6 +257,16 @@ def run(
     metrics = _metrics(data, config, results, yardsticks)
     write_transformer_bundle(folder, data, config, results[0][1], metrics)
     return metrics
+
+
+def check_no_bundle(folder: Path) -> None:
+    """Check that a bundle can be written without replacing one.
+
+    Raises:
+        StanceError: if one is there.
+    """
+    if folder.exists():
+        raise StanceError(f"{folder}: holds a bundle; give another --name, or replace it with --overwrite")
 
 
 def _metrics(

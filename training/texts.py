@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from stance.errors import CorpusError
-from stance.tables import find_delimiter
+from stance.tables import find_delimiter, kind_of, opened
 from training.judged import Judged, read_parquet
 
 _MAX_CELL = 4 << 20
@@ -19,7 +21,7 @@ def load_texts(path: Path, documents: Sequence[Judged], *, column: str = "text")
     """The texts of some documents of a batch, in the order of ``documents``.
 
     Args:
-        path: the IN of the batch: JSONL, CSV, Parquet, or a folder of plain texts.
+        path: the IN of the batch: JSONL, CSV, TSV, Parquet, or a folder of plain texts.
         column: that holds the text.
 
     Raises:
@@ -73,23 +75,23 @@ def _file_text(folder: Path, name: str) -> str | None:
 
 
 def _texts(path: Path, column: str) -> Iterator[Any]:
-    kind = path.suffix.lower()
+    kind = kind_of(path)
     try:
         if kind in (".jsonl", ".ndjson"):
             yield from _line_texts(path, column)
-        elif kind == ".csv":
+        elif kind in (".csv", ".tsv"):
             yield from _csv_texts(path, column)
         elif kind == ".parquet":
             yield from (row[column] for row in read_parquet(path, [column]))
         else:
-            raise CorpusError([f"{path}: --texts must be a folder or end in .jsonl, .ndjson, .csv or .parquet"])
+            raise CorpusError([f"{path}: --texts must be a folder or end in .jsonl, .ndjson, .csv, .tsv or .parquet"])
     except OSError as error:
         raise CorpusError([f"{path}: cannot be read: {error.strerror}"]) from error
 
 
 def _line_texts(path: Path, column: str) -> Iterator[Any]:
     """Line by line as a batch counts them: empty lines count for nothing, and a bad one is a document without text."""
-    with path.open("rb") as stream:
+    with opened(path) as stream:
         for line in stream:
             if not line.strip(b" \t\r\n\xef\xbb\xbf"):
                 continue
@@ -100,11 +102,17 @@ def _line_texts(path: Path, column: str) -> Iterator[Any]:
             yield value.get(column) if isinstance(value, dict) else None
 
 
+@contextmanager
+def _as_text(path: Path) -> Iterator[io.TextIOWrapper]:
+    with opened(path) as stream:
+        yield io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
+
+
 def _csv_texts(path: Path, column: str) -> Iterator[Any]:
     csv.field_size_limit(_MAX_CELL)
-    with path.open(encoding="utf-8-sig", errors="surrogateescape") as stream:
-        delimiter = find_delimiter(stream.readline(_MAX_CELL))
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
+    with _as_text(path) as stream:
+        delimiter = "\t" if kind_of(path) == ".tsv" else find_delimiter(stream.readline(_MAX_CELL))
+    with _as_text(path) as stream:
         rows = csv.DictReader(stream, delimiter=delimiter)
         if column not in (rows.fieldnames or ()):
             raise CorpusError([f"{path}: has no column {column!r}; say which holds the text with --text-column"])

@@ -112,10 +112,10 @@ class _Met:
     Attributes:
         names: the name that an actor of the lexicon goes by, by its id.
         places: document, process and actor of each statement.
-        originals: the first document of a text and a day; ``None``: copies count like others.
+        originals: the first document of a text, a day and a process; ``None``: copies count like others.
     """
 
-    originals: dict[tuple[str, date | None], Article] | None
+    originals: dict[tuple[str, date, str], Article] | None
     names: dict[str, str] = field(default_factory=dict)
     places: set[tuple[int, str, str]] = field(default_factory=set)
 
@@ -124,7 +124,7 @@ def load_results(paths: Sequence[Path], *, dedupe: bool = False) -> Results:
     """Read what ``stance batch`` wrote, as one.
 
     Args:
-        dedupe: documents of one text and one day count once.
+        dedupe: documents of one text, day and process count once; those without a date have no day.
 
     Raises:
         ReportError: if a file is not of that kind, with the row at fault, or is given twice.
@@ -222,8 +222,8 @@ def _add_article(results: Results, row: dict[str, Any], prefix: str, met: _Met) 
     article = Article(results.documents, f"{prefix}{row['doc_id']}", row["title"], *when)
     if row["error_code"] is not None:
         results.failures.append(Failure(article.id, str(row["error_code"]), row["error_message"] or ""))
-    elif met.originals is not None and row[DIGEST] is not None:
-        original = met.originals.setdefault((row[DIGEST], article.day), article)
+    elif met.originals is not None and row[DIGEST] is not None and article.day is not None:
+        original = met.originals.setdefault((row[DIGEST], article.day, str(row["process_name"])), article)
         if original is not article:
             results.copies += 1
             return original

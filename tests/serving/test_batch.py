@@ -29,6 +29,7 @@ from serving.parts import JOINED, Parts
 from serving.records import Cells, File, Line, Record
 from serving.rows import COLUMNS, PROBABILITIES, arrow_schema, dump_rows, error_row, parse_rows, without_formula
 from serving.schemas import ErrorOut
+from serving.sources import open_source
 from stance.bundle import load_bundle
 from stance.errors import BatchError, DocumentError, ExtraMissing
 
@@ -503,6 +504,15 @@ def test_only_what_was_done_is_left_behind(tmp_path: Path) -> None:
 def test_workers_that_cannot_start_end_the_batch(tmp_path: Path) -> None:
     with pytest.raises(BatchError, match="could load the bundle"):
         list(classify_local(iter([[Line(0, b"{}")]]), Defaults(), tmp_path / "none", 1))
+
+
+def test_a_text_that_is_no_utf8_costs_its_document_nothing_else(tiny_bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_bytes(b"index,id,text,title,note\n7,a1,caf\xe9,T,\xe9t\xe9\n8,,Turkey.,,\n")
+    records = [*open_source(tmp_path / "in.csv", {}, tmp_path / "files", ("index", "note")).records({})]
+    first, second = parse_rows(classify_chunk(load_bundle(tiny_bundle), records, Defaults(keep=("index", "note"))).rows)
+    assert (first["doc_id"], first["title"], first["index"], first["note"]) == ("a1", "T", "7", "\ufffdt\ufffd")
+    assert "iconv -f latin1" in first["error_message"]
+    assert (second["doc_id"], second["index"], second["note"], second["error_code"]) == ("1", "8", None, None)
 
 
 def test_a_bad_document_keeps_the_title_and_date_that_were_given(tiny_bundle: Path) -> None:

@@ -161,21 +161,26 @@ def test_copies_of_a_day_count_once_where_that_is_asked_for(tmp_path: Path) -> N
         row(4, "Russia", **copy, process_name="Geneva talks"),
         row(5, "Russia", date=copy["date"]),
         row(6, "Russia", date=copy["date"]),
-        error_row(7, "d7", ErrorOut(code="unknown_process", message="m"), copy),
+        row(7, "Russia", text_sha256="a", date=None),
+        row(8, "Russia", text_sha256="a", date=None),
+        error_row(9, "d9", ErrorOut(code="unknown_process", message="m"), copy),
     ]
     path = write_rows(tmp_path / "rows.jsonl", rows)
-    assert (load_results([path]).documents, len(load_results([path]).statements)) == (8, 7)
+    assert (load_results([path]).documents, len(load_results([path]).statements)) == (10, 9)
     results = load_results([path], dedupe=True)
-    assert (results.documents, results.copies, results.silent) == (5, 3, 0)
+    assert (results.documents, results.copies, results.silent) == (8, 2, 0)
     assert [(one.article.id, one.process) for one in results.statements] == [
         ("d0", "Sochi process"),
         ("d3", "Sochi process"),
-        ("d0", "Geneva talks"),
+        ("d4", "Geneva talks"),
         ("d5", "Sochi process"),
         ("d6", "Sochi process"),
+        ("d7", "Sochi process"),
+        ("d8", "Sochi process"),
     ]
     done = CliRunner().invoke(app, ["report", str(path), "-o", str(tmp_path / "a.html"), "--dedupe"])
-    assert "5 documents, 5 rows; copies left out: 3" in done.output
+    assert "8 documents, 7 rows; copies left out: 2" in done.output
+    assert "Copies left out: 2 documents" in (tmp_path / "a.html").read_text()
 
 
 def test_rows_of_before_are_reported_on_but_for_copies(tmp_path: Path) -> None:
@@ -430,7 +435,7 @@ def test_the_page_shows_the_numbers(tmp_path: Path) -> None:
     page = page_of(tmp_path, SMALL)
     assert "7 documents, 4 actors, 10 rows; read by default 1" in page.text
     assert "1 document could not be classified: empty_text" in page.text
-    assert "1 document with no actor in it" in page.text
+    assert "1 document with no actor that counts" in page.text
     assert "1 document without a date" in page.text
     assert "2 changes" not in page.text
     assert "boycott → C conditional" in page.text

@@ -7,6 +7,7 @@ import os
 import tracemalloc
 from collections.abc import Callable
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from serving.chunks import gather
 from serving.folders import Folder
-from serving.records import Fault, Line
+from serving.records import KEPT, Fault, Line
 from serving.sources import MAX_LINE, MOST_NAMES, Source, open_source
 from stance.errors import BatchError, DocumentError
 
@@ -116,12 +117,31 @@ def test_an_encoding_that_is_not_utf8_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes("id,text\n1,caf\u00e9\n".encode("latin-1"))
     (tmp_path / "b.csv").write_bytes("id,text\n1,caf\u00e9\n".encode("utf-16"))
     (tmp_path / "a.jsonl").write_bytes('{"text": "caf\u00e9"}'.encode("latin-1"))
-    for name in ("a.csv", "a.jsonl"):
-        (record,) = source_of(tmp_path / name).records({})
-        with pytest.raises(DocumentError, match="is not UTF-8; convert the file first"):
-            record.fields({})
-    with pytest.raises(BatchError, match=r"b\.csv: is not UTF-8; convert it first"):
-        source_of(tmp_path / "b.csv").columns(["text"])
+    (tmp_path / "b.jsonl").write_bytes('{"text": "caf\u00e9"}'.encode("utf-16"))
+    (tmp_path / "c.csv").write_bytes("id,text,opm\u00e6rk\n1,a,b\n".encode("latin-1"))
+    (record,) = source_of(tmp_path / "a.jsonl").records({})
+    with pytest.raises(DocumentError, match="is not UTF-8; convert the file first"):
+        record.fields({})
+    for name in ("b.csv", "b.jsonl"):
+        with pytest.raises(BatchError, match=r"is not UTF-8; convert it first, such as with iconv -f utf-16"):
+            source_of(tmp_path / name).columns(["text"])
+    assert source_of(tmp_path / "c.csv").columns(["text"]) == ["id", "text", "opm\ufffdrk"]
+
+
+def test_maps_and_decimals_of_parquet_are_read(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    pq = pytest.importorskip("pyarrow.parquet")
+    table = pa.table(
+        {
+            "text": ["a"],
+            "map": pa.array([[("k", 1)]], type=pa.map_(pa.string(), pa.int64())),
+            "price": pa.array([Decimal("1.20")]).dictionary_encode(),
+        }
+    )
+    pq.write_table(table, tmp_path / "in.parquet")
+    keep = ("map", "price")
+    (record,) = open_source(tmp_path / "in.parquet", {}, tmp_path / "files.sqlite", keep).records({})
+    assert record.fields({}, keep)[KEPT] == {"map": '[["k", 1]]', "price": "1.20"}
 
 
 def test_rows_that_are_no_csv_are_faults(tmp_path: Path) -> None:

@@ -248,6 +248,8 @@ def test_an_earlier_run_is_not_deleted_unasked(small_corpus: Path, tmp_path: Pat
         "run", "--quick", "--data", small_corpus, "--runs", tmp_path / "none", "--models", bundle.parent, code=1
     )
     assert "quick: holds a bundle; give another --name, or replace it with --overwrite" in told
+    told = train("baseline", "--name", "quick", "--data", small_corpus, "--models", bundle.parent, code=1)
+    assert "quick: holds a bundle" in told
     assert "Invalid value for --resume" in train("run", "--resume", "--overwrite", code=2)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -135,6 +136,9 @@ def test_all_kinds_of_files_that_a_batch_reads_and_writes(
     with (tmp_path / "articles.csv").open("w", encoding="utf-8-sig", newline="") as stream:
         csv.writer(stream, delimiter=";").writerows([["id", "text"], *(["i", text] for text in TEXTS)])
     assert names(results, tmp_path / "articles.csv") == expected
+    lines = "".join(f"i\t{text}\n" for text in TEXTS)
+    (tmp_path / "articles.tsv.gz").write_bytes(gzip.compress(f"id\ttext\n{lines}".encode()))
+    assert names(results, tmp_path / "articles.tsv.gz") == expected
     with pytest.raises(CorpusError, match="has no column 'body'"):
         names(results, tmp_path / "articles.csv", column="body")
     folder = tmp_path / "folder"

@@ -67,6 +67,7 @@ def baseline(
     calibration: CalibrationOption = [GOLD],
     name: NameOption = "baseline",
     models: ModelsOption = Path("models"),
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a bundle of that name.")] = False,
 ) -> None:
     """Fit the scikit-learn baseline, compare it with the yardsticks, and write it as a bundle.
 
@@ -77,6 +78,8 @@ def baseline(
     from training.data import load_data, require_enough
 
     with told():
+        if not overwrite:
+            pipeline.check_no_bundle(models / name)
         loaded = load_data(data, extra=extra, calibration=calibration, own_processes=process)
         require_enough(loaded)
         rows = pipeline.bundle_baseline(loaded, models / name)
