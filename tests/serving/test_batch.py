@@ -203,7 +203,7 @@ def test_no_cell_of_csv_is_a_formula_whatever_parts_the_cells(tmp_path: Path, ma
     told = ErrorOut(code="empty_text", message="text is empty")
     rows = [error_row(0, "d", told, {"title": title, "date": f"x;{title}"}) for title in titles]
     (tmp_path / "part").write_bytes(dump_rows(rows))
-    JOINED[".csv"]([tmp_path / "part"], tmp_path / "out.csv")
+    JOINED[".csv"]([tmp_path / "part"], tmp_path / "out.csv", ())
     with (tmp_path / "out.csv").open(encoding="utf-8-sig", newline="") as stream:
         cells = [cell for row in csv.reader(stream, delimiter=mark, quoting=quoting) for cell in row]
     assert len(cells) > len(titles)
