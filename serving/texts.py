@@ -20,7 +20,7 @@ SUFFIXES: tuple[str, ...] = (".txt", ".text", ".md", ".html", ".htm", ".xhtml", 
 _HTML = re.compile(
     rb"(?:\s|\xef\xbb\xbf|(?><!--.*?-->)|<\?xml[^>]*>)*+<(?:!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL
 )
-# The page reads dates in the same way: serving/page/service.js.
+# The page reads dates in the same way: serving/page/files.js.
 _NAMED_DATE = re.compile(r"(?<![0-9])([0-9]{4}-[0-9]{2}-[0-9]{2})(?![0-9])")
 _FIRST_DATE = re.compile(r"\s*+date:?\s+([0-9]{4}-[0-9]{2}-[0-9]{2})(?![0-9])", re.IGNORECASE)
 _HYPHENATED = re.compile(r"(?<=[a-z])-\n(?=[a-z])")

@@ -11,19 +11,25 @@ const wait = (seconds, signal) => new Promise((done) => {
   signal.addEventListener("abort", done);
 });
 
-let patience = null;
+/** Seconds that an answer is waited for where the service does not tell how long it may take. */
+const DEFAULT_PATIENCE = 60;
+let told = null;
 
 /** Seconds after which an answer will not come any more: somewhat more than the service may take. */
 async function loadPatience() {
-  const answer = await fetch("page/limits.json");
-  return 10 + (await answer.json()).longest_answer;
+  if (told === null) {
+    const answer = await fetch("page/limits.json");
+    const limits = answer.ok ? await answer.json().catch(() => null) : null;
+    told = Number.isFinite(limits?.longest_answer) ? limits.longest_answer : null;
+  }
+  return told === null ? DEFAULT_PATIENCE : 10 + told;
 }
 
 /** Classify one document, unless `signal` stops it; a full queue is waited for. */
 export async function classify(request, signal, tries = 5) {
-  let answer;
+  let [answer, patience] = [null, DEFAULT_PATIENCE];
   try {
-    patience ??= await loadPatience();
+    patience = await loadPatience();
     answer = await fetch("classify", {
       method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(request),
       // Browsers from before 2024 have no `any`: there a reading ends by Cancel alone.
