@@ -33,7 +33,6 @@ export class ArticleForm {
   constructor(onArticle, onEnd, onText) {
     this.reading = new Reading(onArticle, onEnd);
     this.onText = onText;
-    this.text = "";
     byId("form").addEventListener("submit", (event) => { event.preventDefault(); this.submit(); });
     byId("example").addEventListener("click", () => this.example());
     byId("files").addEventListener("change", (event) => this.take([...event.target.files]));
@@ -41,7 +40,9 @@ export class ArticleForm {
     byId("text").addEventListener("input", () => this.change());
     byId("process").addEventListener("change", () => this.showOwn());
     this.acceptDrops();
-    this.count();
+    this.know();
+    // Browsers put back the text that a page had, some of them only after its scripts began.
+    addEventListener("pageshow", () => this.know());
     this.ready = this.listProcesses();
   }
 
@@ -96,9 +97,14 @@ export class ArticleForm {
       filled.forEach((control) => { control.value = ""; });
       byId("cleared").hidden = false;
     }
-    this.text = text;
-    this.count();
+    this.know();
     this.onText();
+  }
+
+  /** Take the text that stands in the field for the form's own. */
+  know() {
+    this.text = byId("text").value;
+    this.count();
   }
 
   /** Whether the form has a text, and it is not an article's. */
