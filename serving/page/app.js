@@ -3,9 +3,10 @@ import { Corrections } from "./corrections.js";
 import { byId, goTo } from "./dom.js";
 import { copyFrom, curlOf, saveAs } from "./exports.js";
 import { ArticleForm } from "./form.js";
+import { listed } from "./labels.js";
 import { Results } from "./results.js";
 import { Shelf } from "./shelf.js";
-import { toCsv, toTabs } from "./table.js";
+import { isTooLong, toCsv, toTabs } from "./table.js";
 import { timelineOf } from "./timeline.js";
 
 const shelf = new Shelf(byId("articles"), (article) => choose(article));
@@ -66,9 +67,16 @@ function showTimeline() {
   byId("timeline-body").replaceChildren(...(made ? [made] : []));
 }
 
+function saveTable() {
+  saveAs("stances.csv", toCsv(shelf.articles), "text/csv");
+  const long = shelf.articles.filter(isTooLong).map((one) => `“${one.title}”`);
+  byId("table-saved").textContent = long.length ? `Saved without the text and the labels for “train import” of ${listed(long, "and")}: `
+    + "spreadsheets cut what is longer than 32,000 characters. Corrections that you download have them." : "";
+}
+
 byId("remove").addEventListener("click", remove);
 byId("copy-table").addEventListener("click", (event) => copyFrom(toTabs(shelf.current), event.currentTarget));
-byId("save-table").addEventListener("click", () => saveAs("stances.csv", toCsv(shelf.articles), "text/csv"));
+byId("save-table").addEventListener("click", saveTable);
 byId("copy-curl").addEventListener("click", (event) => copyFrom(byId("curl").textContent, event.currentTarget));
 byId("copy-json").addEventListener("click", (event) => copyFrom(byId("json").textContent, event.currentTarget));
 addEventListener("beforeunload", (event) => {

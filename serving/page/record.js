@@ -66,7 +66,7 @@ export function faultOf(text, judgement, others) {
 }
 
 /** The actors of a record. A name belongs to one actor only, first to a checked one; unchecked actors are ambiguous. */
-function actorsOf(article) {
+export function actorsOf(article) {
   const kept = judgementsOf(article).filter((one) => !one.dropped);
   const owners = new Map();
   const ordered = [...kept.filter((one) => one.checked), ...kept.filter((one) => !one.checked)];

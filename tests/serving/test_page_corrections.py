@@ -60,6 +60,14 @@ def download(page: Page, folder: Path) -> Path:
     return path
 
 
+def save_table(page: Page, folder: Path) -> Path:
+    with page.expect_download() as coming:
+        page.click("#save-table")
+    path = folder / "stances.csv"
+    coming.value.save_as(path)
+    return path
+
+
 def test_corrections_are_accepted_as_extra_records(page: Page, small_corpus: Path, tmp_path: Path) -> None:
     correct(page, "Higher Negotiations Committee", "boycott", evidence="would stay away")
     correct(page, "Iran", "this is no actor")
@@ -167,10 +175,7 @@ def test_the_saved_table_is_one_that_train_import_reads(page: Page, tmp_path: Pa
     page.click("#new")
     page.fill("#title", "=Second")
     read(page, "Iran praised the Sochi congress.")
-    with page.expect_download() as coming:
-        page.click("#save-table")
-    path = tmp_path / "stances.csv"
-    coming.value.save_as(path)
+    path = save_table(page, tmp_path)
     reading = read_sheet(path)
     assert (reading.faults, reading.left_out) == ([], {"not labelled": 1})
     (record,) = to_records(reading, register="wire")
@@ -187,6 +192,34 @@ def test_the_saved_table_is_one_that_train_import_reads(page: Page, tmp_path: Pa
     assert said["Higher Negotiations Committee"] == ("boycott", "reader")
     assert rows[-1]["title"] == "'=Second"
     assert rows[0]["model"].split()[0]
+
+
+def test_the_saved_table_labels_only_actors_that_a_record_can_hold(page: Page, tmp_path: Path) -> None:
+    page.click("summary:has-text('certain actors')")
+    page.fill("#actors", "Turkey\nAnkara = Turkey\nCuba\nIran")
+    read(page)
+    correct(page, "Iran", "none")
+    path = save_table(page, tmp_path)
+    (record,) = to_records(read_sheet(path), register="wire")
+    assert {one.actor: (one.mentions, one.ambiguous) for one in record.actors} == {
+        "Turkey": (("Turkey",), True),
+        "Iran": (("Iran",), False),
+    }
+    rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
+    assert {row["actor"]: row["label"] for row in rows} == {"Turkey": "?", "Ankara": "-", "Cuba": "-", "Iran": "none"}
+
+
+def test_a_text_too_long_for_a_cell_is_left_out_of_the_saved_table(page: Page, tmp_path: Path) -> None:
+    correct(page, "Iran", "none")
+    page.click("#save-table")
+    expect(page.locator("#table-saved")).to_be_empty()
+    read(page, "Iran praised the Sochi congress." + " " * 32_000 + "It ended.")
+    correct(page, "Iran", "none")
+    path = save_table(page, tmp_path)
+    expect(page.locator("#table-saved")).to_contain_text("“Iran praised the Sochi congress. …”: spreadsheets cut")
+    reading = read_sheet(path)
+    assert (reading.faults, reading.left_out) == ([], {"not labelled": 1})
+    assert [one.text for one in reading.texts] == [TEXT]
 
 
 def test_marks_counts_and_timeline_follow_a_correction(page: Page) -> None:
