@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from playwright.sync_api import FilePayload, Page, Route, expect
 
 TEXT = "Turkey will send a delegation to the Sochi congress."
@@ -45,3 +48,24 @@ def test_an_answer_that_does_not_come_is_waited_for_no_longer(page: Page) -> Non
     page.click("#submit")
     expect(page.locator("#problem")).to_have_text("No answer came within 1 seconds.")
     expect(page.locator("#cancel")).to_be_hidden()
+
+
+@pytest.mark.parametrize("told", [{"status": 400, "json": {"error": {}}}, {"json": {}}, {"body": "<html>"}])
+def test_a_page_that_is_not_told_the_limit_reads_all_the_same(page: Page, told: dict[str, Any]) -> None:
+    page.route("**/limits.json", lambda route: route.fulfill(**told))
+    page.fill("#text", TEXT)
+    page.click("#submit")
+    expect(page.locator("#results-title")).to_be_focused()
+    expect(page.locator("#problem")).to_be_hidden()
+
+
+def test_a_text_that_the_browser_kept_is_known(page: Page) -> None:
+    page.fill("#text", TEXT)
+    page.fill("#title", "The first")
+    page.goto(f"{page.url}docs")
+    page.go_back()
+    page.locator("html[data-ready]").wait_for()
+    expect(page.locator("#text")).to_have_value(TEXT)
+    expect(page.locator("#title")).to_have_value("The first")
+    page.fill("#text", "Iran praised its hosts and wants nothing more of them.")
+    expect(page.locator("#title")).to_have_value("")
