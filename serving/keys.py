@@ -130,6 +130,7 @@ class KeyRing:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._stamp: tuple[int, ...] | None = ()
+        self._told: object = None
         self._keys: tuple[HashedKey, ...] = ()
         self._refresh()
 
@@ -165,8 +166,12 @@ class KeyRing:
         except SettingError as error:
             if isinstance(error.__cause__, OSError):  # it may pass, as a lack of descriptors does: look again
                 self._stamp = None
-            log.error("the keys stay as they were, %d: %s", len(self._keys), error)
+            fault = str(error), stamp
+            if fault != self._told:  # once for each: every request that shows a key comes here
+                log.error("the keys stay as they were, %d: %s", len(self._keys), error)
+            self._told = fault
         else:
+            self._told = None
             log.info("%d keys read from %s", len(self._keys), self._path)
 
 

@@ -75,7 +75,9 @@ def test_a_spoilt_file_leaves_the_keys_and_an_emptied_one_lets_nobody_in(
     assert ring.find(key) is None
 
 
-def test_a_file_that_could_not_be_read_for_a_moment_is_read_again(tmp_path: Path) -> None:
+def test_a_file_that_could_not_be_read_for_a_moment_is_read_again_and_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (kept, one), (revoked, two), path = make_key("one"), make_key("two"), tmp_path / "keys"
     path.write_text(f"{one.line}\n{two.line}\n")
     ring = KeyRing(path)
@@ -84,9 +86,17 @@ def test_a_file_that_could_not_be_read_for_a_moment_is_read_again(tmp_path: Path
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
     try:
         assert [ring.find(kept), ring.find(revoked)] == ["one", "two"]
+        assert caplog.text.count("the keys stay as they were") == 1
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert [ring.find(kept), ring.find(revoked)] == ["one", None]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        path.touch()
+        assert ring.find(kept) == "one"
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert caplog.text.count("the keys stay as they were") == 2, "what comes again after it had passed is told again"
 
 
 def test_a_bad_file_lets_nobody_in_until_it_is_mended(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
