@@ -30,6 +30,10 @@ _FIRST = "Turkey will send a delegation to Sochi."
 _SECOND = "The Higher Negotiations Committee said it would stay away."
 _TEXT = f"{_FIRST} {_SECOND}"
 _DIGEST = "0123456789abcdef" * 4
+_HNC = "higher-negotiations-committee", "party", "SY"
+_NOT_FOUND = (
+    "the text does not name 'Egypt', or only by names that another actor has; add the names it goes by as 'aliases'"
+)
 
 REQUEST: dict[str, Any] = {"text": _TEXT, "actors": ["HNC", "Turkey", "Egypt"], "process": "sochi", "id": "first"}
 BATCH_REQUEST: dict[str, Any] = {"documents": [REQUEST, {"text": _TEXT, "id": "second"}]}
@@ -39,14 +43,18 @@ VERSION = VersionOut(
 )
 
 
-def _actor(name: str, key: str | None, stance: Label, mentioned: str, sentence: str) -> ActorOut:
+def _actor(name: str, known: tuple[str, str, str], stance: Label, mentioned: str, sentence: str) -> ActorOut:
+    """One actor's answer; ``known`` is its id, kind and country."""
     share = 0.94 if mentioned else 1
     start, place = _TEXT.find(mentioned), _TEXT.find(sentence)
     mentions = [MentionOut(start=start, end=start + len(mentioned), text=mentioned)] if mentioned else []
     evidence = [EvidenceOut(start=place, end=place + len(sentence), text=sentence, score=1)] if sentence else []
+    key, kind, country = known
     return ActorOut(
         actor=name,
         id=key,
+        kind=kind,
+        country=country,
         stance=stance,
         probabilities={label: share if label == stance else round((1 - share) / 3, 4) for label in LABELS},
         plausible=[stance],
@@ -62,11 +70,11 @@ ANSWER = ClassifyResponse(
     process=ProcessOut(key="sochi", name="Sochi process"),
     model=ModelOut(name=VERSION.bundle.name, version=VERSION.bundle.version),
     actors=[
-        _actor("HNC", "higher-negotiations-committee", "boycott", "Higher Negotiations Committee", _SECOND),
-        _actor("Turkey", "turkey", "support", "Turkey", _FIRST),
-        _actor("Egypt", "egypt", "none", "", ""),
+        _actor("HNC", _HNC, "boycott", "Higher Negotiations Committee", _SECOND),
+        _actor("Turkey", ("turkey", "state", "TR"), "support", "Turkey", _FIRST),
+        _actor("Egypt", ("egypt", "state", "EG"), "none", "", ""),
     ],
-    warnings=[WarningOut(code="actor_not_found", message="the text does not name 'Egypt'")],
+    warnings=[WarningOut(code="actor_not_found", message=_NOT_FOUND, actor="Egypt")],
 )
 BATCH_ANSWER = BatchResponse(
     results=[ANSWER, FailedDocument(error=ErrorOut(code=CODES[504], message=TOO_LATE), id="second")]

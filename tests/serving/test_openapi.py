@@ -11,6 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from serving.docs import load_docs, render_docs
+from serving.examples import ANSWER, REQUEST
 from serving.openapi import build_openapi
 from serving.responses import CODES, POLICY
 from serving.schemas import ErrorOut, WarningOut
@@ -130,6 +131,16 @@ def test_both_are_served_under_the_policy(page_url: str, document: dict[str, Any
     assert httpx.get(f"{page_url}docs.json", timeout=60).json() == document
     assert httpx.post(f"{page_url}docs.json", timeout=60).status_code == 405
     assert set(load_docs(has_keys=False)) == {"/docs", "/docs.json"}
+
+
+def test_the_example_of_an_answer_is_a_real_one_but_for_its_numbers(page_url: str) -> None:
+    real = httpx.post(f"{page_url}classify", json=REQUEST, timeout=60).json()
+    shown = ANSWER.model_dump()
+    for answer in (real, shown):
+        del answer["model"]
+        for actor in answer["actors"]:
+            del actor["probabilities"]
+    assert shown == real
 
 
 def test_real_answers_hold_to_it(page_url: str, document: dict[str, Any]) -> None:
