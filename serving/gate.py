@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 _ONE = "/classify"
 GUARDED = (_ONE, "/classify/batch")
-_KNOWN = (*GUARDED, "/livez", "/readyz", "/metrics", "/docs", "/docs.json", "/schema.json", "/version")
+_KNOWN = (*GUARDED, "/livez", "/readyz", "/metrics", "/docs", "/docs.json", "/schema.json", "/version", "/processes")
 _GETS = ("/metrics", "/version")
 #: Bytes of a body that is let in and dropped though it is refused, and the seconds that it may take: a connection that
 #: is closed while its client still sends may lose the refusal.

@@ -334,6 +334,11 @@ def test_unknown_paths_do_not_grow_the_metrics(client: httpx.Client) -> None:
     assert 'path="unknown",status="404"' in client.get("/metrics").text
 
 
+def test_the_list_of_processes_has_a_line_of_its_own_in_the_metrics(client: httpx.Client) -> None:
+    client.get("/processes")
+    assert 'path="/processes",status="200"' in client.get("/metrics").text
+
+
 def test_no_torch_in_the_process(serve: Serve, tiny_bundle: Path) -> None:
     with serve(tiny_bundle) as url, connect(url) as client:
         client.post("/classify", json={"text": TEXT})
