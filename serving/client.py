@@ -159,20 +159,22 @@ class Client:
         Raises:
             ServiceError: if the service refuses the whole.
             ServiceUnreachable: if no answer came.
-            TypeError: if something given cannot be sent.
+            TypeError: if ``documents`` is no list of documents, or something given cannot be sent.
         """
         return self._send("POST", "/classify/batch", BatchResponse, build_batch(documents)).results
 
     def classify_all(self, documents: Iterable[DocumentLike]) -> Iterator[ClassifyResponse | FailedDocument]:
-        """Any number of documents, as for :meth:`classify_batch`; 64 are sent at a time, when their turn comes.
+        """Any number of documents, as for :meth:`classify_batch`.
+
+        Up to 64, of up to 100,000 characters of text in all, are sent at a time, when their turn comes.
 
         Yields:
             For each its own result or error, in order.
 
         Raises:
-            ServiceError: if the service refuses 64 as a whole.
+            ServiceError: if the service refuses those of one time as a whole.
             ServiceUnreachable: if no answer came.
-            TypeError: if something given cannot be sent.
+            TypeError: if ``documents`` is no list of documents, or something given cannot be sent.
         """
         for chunk in chunks_of(documents):
             yield from self.classify_batch(chunk)

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
-from itertools import islice
 from typing import Any, TypeVar
 
 import httpx
@@ -28,6 +27,10 @@ _FINAL = (
     httpx.UnsupportedProtocol,
     httpx.DecodingError,
 )
+
+#: Most characters of the texts of a chunk; a longer text is a chunk of its own. They are 28 articles of 580 words, on
+#: which one of two workers takes 22 s of the default deadline's 30 on the slowest machine measured (docs/deploy.md).
+CHUNK_LENGTH = 100_000
 
 Model = TypeVar("Model", bound=BaseModel)
 #: What may be given for an actor, a process and a document; a mapping has the fields that POST /classify takes.
@@ -125,15 +128,49 @@ def _with_text_id(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def build_batch(documents: Iterable[DocumentLike]) -> dict[str, Any]:
-    """A body for /classify/batch."""
-    return {"documents": [one if isinstance(one, ClassifyRequest) else _with_text_id(one) for one in documents]}
+    """A body for /classify/batch.
+
+    Raises:
+        TypeError: as :func:`chunks_of`.
+    """
+    each = _checked(documents)
+    return {"documents": [one if isinstance(one, ClassifyRequest) else _with_text_id(one) for one in each]}
 
 
 def chunks_of(documents: Iterable[DocumentLike]) -> Iterator[list[DocumentLike]]:
-    """Any number of documents, as many at a time as the service takes."""
-    left = iter(documents)
-    while chunk := list(islice(left, MAX_DOCUMENTS)):
+    """Any number of documents, as many at a time as the service takes and does before its deadline.
+
+    Raises:
+        TypeError: if one document is given in place of a list, or in the place of a document something else.
+    """
+    chunk: list[DocumentLike] = []
+    length = 0
+    for document in _checked(documents):
+        more = _text_length(document)
+        if chunk and (len(chunk) == MAX_DOCUMENTS or length + more > CHUNK_LENGTH):
+            yield chunk
+            chunk, length = [], 0
+        chunk.append(document)
+        length += more
+    if chunk:
         yield chunk
+
+
+def _checked(documents: Iterable[DocumentLike]) -> Iterator[DocumentLike]:
+    # Nothing is quoted: texts must not get into a log by way of an error.
+    if isinstance(documents, (str, bytes, Mapping, ClassifyRequest)):
+        raise TypeError("documents: a list is wanted, not one document; give [document]")
+    for number, one in enumerate(documents):
+        if not isinstance(one, (Mapping, ClassifyRequest)):
+            told = f"documents[{number}]: {type(one).__name__} is no document"
+            raise TypeError(f"{told}; give a ClassifyRequest or a mapping such as {{'text': ...}}")
+        yield one
+
+
+def _text_length(document: DocumentLike) -> int:
+    """Characters of a document's text; 0 for one that the service will refuse, having none."""
+    text = document.text if isinstance(document, ClassifyRequest) else document.get("text")
+    return len(text) if isinstance(text, str) else 0
 
 
 def encode_body(body: object) -> bytes:

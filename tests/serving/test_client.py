@@ -15,6 +15,7 @@ from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import httpx
 import pytest
@@ -33,7 +34,7 @@ from serving.client import (
     SettingError,
     StanceError,
 )
-from serving.conversation import parse_retry_after
+from serving.conversation import build_batch, chunks_of, parse_retry_after
 from stance.schema import Actor, Process
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -286,6 +287,34 @@ def test_any_number_of_documents_is_sent_in_batches() -> None:
     assert [one.code for one in errors] == [f"{n}" for n in range(130)]
     assert {one.message for one in errors} == {"2018-01-31"}
     assert sizes == [64, 64, 2]
+
+
+def test_no_more_text_is_sent_at_a_time_than_the_deadline_allows_for() -> None:
+    lengths = [40_000, 40_000, 20_000, 1, 120_000, 50_000]
+    documents = [{"text": "a" * one} for one in lengths]
+    requests = [ClassifyRequest(text="a" * 50_000)] * 3
+    assert [[len(one["text"]) for one in chunk] for chunk in chunks_of(documents)] == [
+        [40_000, 40_000, 20_000],
+        [1],
+        [120_000],
+        [50_000],
+    ]
+    assert [len(chunk) for chunk in chunks_of(requests)] == [2, 1]
+    assert [len(chunk) for chunk in chunks_of([{"text": None}, {}] * 40)] == [64, 16]
+
+
+@pytest.mark.parametrize("cut", [build_batch, lambda documents: list(chunks_of(documents))])
+@pytest.mark.parametrize("one", ["a text", b"x", {"text": "a"}, ClassifyRequest(text="a")])
+def test_one_document_in_place_of_a_list_is_told(cut: Callable[[Any], object], one: object) -> None:
+    with pytest.raises(TypeError, match=r"documents: a list is wanted, not one document; give \[document\]"):
+        cut(one)
+
+
+@pytest.mark.parametrize("cut", [build_batch, lambda documents: list(chunks_of(documents))])
+@pytest.mark.parametrize(("one", "kind"), [("a text", "str"), (None, "NoneType"), (["a"], "list")])
+def test_what_is_no_document_is_told_by_its_place(cut: Callable[[Any], object], one: object, kind: str) -> None:
+    with pytest.raises(TypeError, match=rf"documents\[1\]: {kind} is no document; give a ClassifyRequest or a mapping"):
+        cut([{"text": "a"}, one])
 
 
 def test_any_number_is_sent_asynchronously_too() -> None:
