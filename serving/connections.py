@@ -22,6 +22,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from serving.backlog import Backlog
+from serving.deliveries import Deliveries
 
 if TYPE_CHECKING:
     import socket
@@ -45,14 +46,16 @@ _UNREAD = 6
 _CONNECTION: ContextVar[weakref.ref[Connection] | None] = ContextVar("connection", default=None)
 
 
-def take_connections(loop: asyncio.AbstractEventLoop, patience: float, backlog: Backlog | None) -> None:
+def take_connections(
+    loop: asyncio.AbstractEventLoop, patience: float, deliveries: Deliveries, backlog: Backlog | None
+) -> None:
     """Have the servers that this loop will make share connections, and close those that send no head.
 
     What runs the service makes them by ``loop.create_server`` and has no setting for this, so that method of this loop
     is replaced. Loops other than asyncio's own, such as uvloop's, keep their way.
 
     Args:
-        patience: as for :class:`Connection`.
+        patience: as for :class:`Connection`, and so ``deliveries``.
         backlog: as for :class:`Listener`.
     """
     if not isinstance(loop, asyncio.SelectorEventLoop):
@@ -64,7 +67,9 @@ def take_connections(loop: asyncio.AbstractEventLoop, patience: float, backlog: 
             return await create(factory, *args, sock=sock, **more)
         server = await create(factory, *args, sock=sock, **{**more, "start_serving": False})
         sock.listen(more.get("backlog", 100))
-        Listener(loop, sock, lambda: Connection(loop, factory(), patience), more.get("ssl"), backlog).listen()
+        Listener(
+            loop, sock, lambda: Connection(loop, factory(), patience, deliveries), more.get("ssl"), backlog
+        ).listen()
         return server
 
     loop.create_server = create_server  # type: ignore[method-assign, assignment]
@@ -93,15 +98,19 @@ class Connection(asyncio.Protocol):
     Args:
         own: the protocol that does all the rest.
         patience: seconds from the connection's opening, or from a later head's first byte, to the head's end.
+        deliveries: where what waits of an answer is counted.
 
     Attributes:
         answering: requests in work; the next one may be begun while the gate still ends the one before.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, own: asyncio.Protocol, patience: float) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, own: asyncio.Protocol, patience: float, deliveries: Deliveries
+    ) -> None:
         self._loop = loop
         self._own = own
         self._patience = patience
+        self._deliveries = deliveries
         self._timer: asyncio.TimerHandle | None = None
         self._look: asyncio.TimerHandle | None = None
         self.answering = 0
@@ -128,16 +137,19 @@ class Connection(asyncio.Protocol):
         """See :class:`asyncio.Protocol`."""
         self.stop_waiting()
         self._stop_looking()
+        self._deliveries.release(self)
         self._own.connection_lost(exc)
 
     def pause_writing(self) -> None:
         """See :class:`asyncio.Protocol`; an answer waits to be taken."""
         self._own.pause_writing()
         self._look_after(math.inf)
+        self._deliveries.hold(self, self._transport.get_write_buffer_size())
 
     def resume_writing(self) -> None:
         """See :class:`asyncio.Protocol`."""
         self._stop_looking()
+        self._deliveries.release(self)
         self._own.resume_writing()
 
     def stop_waiting(self) -> None:
@@ -145,6 +157,11 @@ class Connection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def give_up(self, why: str) -> None:
+        """Close it at once; what waits is dropped."""
+        log.warning("a connection was closed: %s", why)
+        self._transport.abort()
 
     def _wait(self) -> None:
         self._timer = self._loop.call_later(self._patience, self._transport.close)
@@ -155,8 +172,7 @@ class Connection(asyncio.Protocol):
         if left < before:
             self._look = self._loop.call_later(_UNREAD * self._patience, self._look_after, left)
         else:
-            log.warning("a connection was closed whose client took nothing of its answer any more")
-            self._transport.abort()
+            self.give_up("its client took nothing of its answer any more")
 
     def _sending(self) -> int:
         """Bytes that the system has of an answer and that have not arrived; 0 where it does not tell."""

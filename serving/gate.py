@@ -15,6 +15,7 @@ from serving import metrics
 from serving.assets import describe_version, load_assets
 from serving.backlog import Backlog
 from serving.connections import answering, take_connections
+from serving.deliveries import Deliveries
 from serving.docs import load_docs
 from serving.exchange import (
     DEADLINE,
@@ -73,7 +74,8 @@ class Gate:
         if scope["type"] == "lifespan":
             metrics.count_start()
             backlog = self._backlog if self._shares else None
-            take_connections(asyncio.get_running_loop(), self._limits.body_timeout, backlog)
+            deliveries = Deliveries(self._limits.max_pending)
+            take_connections(asyncio.get_running_loop(), self._limits.body_timeout, deliveries, backlog)
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

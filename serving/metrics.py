@@ -41,7 +41,7 @@ def _collectors() -> _Collectors:
         requests=Counter("stance_requests", "Requests answered; 499 is a client that went away.", ["path", "status"]),
         seconds=Histogram("stance_request_seconds", "Seconds to an answer.", ["path"], buckets=_SECONDS),
         in_progress=Gauge("stance_requests_in_progress", "Requests for a classification in work or waiting.", **live),  # type: ignore[arg-type]
-        pending=Gauge("stance_pending_bytes", "Bytes of bodies taken in and not yet answered.", **live),  # type: ignore[arg-type]
+        pending=Gauge("stance_pending_bytes", "Bytes of bodies not answered, and of answers not taken.", **live),  # type: ignore[arg-type]
         documents=Counter("stance_documents", "Documents by outcome: classified, or an error's code.", ["outcome"]),
         tokens=Counter("stance_tokens", "Tokens of the texts classified."),
         labels=Counter("stance_labels", "Actors by the stance they were given.", ["stance"]),
@@ -80,12 +80,12 @@ def count_answer(path: str, status: int, seconds: float) -> None:
 
 
 def take_in(size: int) -> None:
-    """A part of a body has come."""
+    """A part of a body has come, or an answer is to be sent."""
     _collectors().pending.inc(size)
 
 
 def let_go(size: int) -> None:
-    """A body was answered, or given up."""
+    """A body was answered, an answer taken, or either given up."""
     _collectors().pending.dec(size)
 
 

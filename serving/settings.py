@@ -83,7 +83,8 @@ class Limits:
     Attributes:
         max_body: bytes of a /classify body.
         max_batch_body: bytes of a /classify/batch body.
-        max_pending: bytes of bodies taken in and not yet answered; more is refused with 429.
+        max_pending: bytes of bodies taken in and not yet answered; more is refused with 429. And bytes of answers
+            not yet taken; past them the one that waits longest is given up.
         max_wait: seconds that the work before a request may take, as estimated; behind more it is refused with 429.
         deadline: seconds from a body's arrival to its answer; a batch answers what it has by then.
         body_timeout: seconds that a body may take to arrive, and the head before it.

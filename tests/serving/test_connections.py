@@ -14,6 +14,7 @@ import pytest
 
 from serving.backlog import Backlog
 from serving.connections import Listener, take_connections
+from serving.deliveries import Deliveries
 from serving.settings import Limits
 
 PATIENCE = 10
@@ -136,7 +137,7 @@ def test_without_file_descriptors_it_tries_again(caplog: pytest.LogCaptureFixtur
 def test_a_socket_that_is_closed_is_watched_no_longer(has_work: bool, caplog: pytest.LogCaptureFixture) -> None:
     async def close() -> None:
         loop, backlog, echo = asyncio.get_running_loop(), Backlog(Limits()), Echo(b"taken")
-        take_connections(loop, PATIENCE, backlog)
+        take_connections(loop, PATIENCE, Deliveries(1 << 20), backlog)
         with contextlib.ExitStack() as stack:
             sock = stack.enter_context(listening())
             if has_work:
@@ -174,7 +175,7 @@ def test_a_fault_in_one_connection_does_not_make_it_deaf(caplog: pytest.LogCaptu
 def test_servers_that_a_loop_makes_share(caplog: pytest.LogCaptureFixture) -> None:
     async def ask() -> list[bytes]:
         loop, busy, echo, told = asyncio.get_running_loop(), Backlog(Limits()), Echo(b"own"), []
-        take_connections(loop, PATIENCE, busy)
+        take_connections(loop, PATIENCE, Deliveries(1 << 20), busy)
         with listening() as sock, sock.dup() as other, busy.queue(5000):
             watch(other, Backlog(Limits()), b"idle")  # of two readers the later is told first
             server = await loop.create_server(lambda: echo, sock=sock, backlog=50)
@@ -220,5 +221,5 @@ def test_a_loop_of_another_kind_keeps_its_own_way() -> None:
         """As uvloop's: it has its own way of taking connections."""
 
     other = Other()
-    take_connections(other, PATIENCE, Backlog(Limits()))
+    take_connections(other, PATIENCE, Deliveries(1 << 20), Backlog(Limits()))
     assert not vars(other)

@@ -6,7 +6,7 @@ import json
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from http.client import HTTPResponse, IncompleteRead
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -106,9 +106,22 @@ def post(path: str, value: object) -> bytes:
     return head.encode() + body
 
 
+def pending(url: str) -> float:
+    """The gauge of the bytes of bodies and answers."""
+    lines = httpx.get(f"{url}/metrics", timeout=60).text.splitlines()
+    (value,) = (line.split()[1] for line in lines if line.startswith("stance_pending_bytes "))
+    return float(value)
+
+
 @pytest.fixture
 def waiting(url: str) -> Iterator[socket.socket]:
     """A client for whom an answer waits, of 7 MiB, which is more than the system holds; it has taken none of it."""
+    with ask_for_much(url) as client:
+        yield client
+
+
+@contextmanager
+def ask_for_much(url: str) -> Iterator[socket.socket]:
     documents = [{"text": "UN " * 100, "actors": ["UN"] * 50}] * 40
     with socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -125,7 +138,8 @@ def test_who_takes_nothing_of_an_answer_holds_no_worker_and_is_let_go(
     asked = httpx.post(f"{url}/classify", json={"text": "Turkey came to Sochi."}, timeout=60)
     assert asked.status_code == 200
     held = httpx.get(f"{url}/metrics").text.splitlines()
-    assert {"stance_requests_in_progress 0.0", "stance_pending_bytes 0.0"} <= set(held)
+    assert "stance_requests_in_progress 0.0" in held
+    assert pending(url) > 2 << 20
     last = time.monotonic() + LATE
     while "took nothing of its answer" not in log.read_text():
         assert time.monotonic() < last
@@ -134,6 +148,25 @@ def test_who_takes_nothing_of_an_answer_holds_no_worker_and_is_let_go(
     answer.begin()
     with pytest.raises((IncompleteRead, ConnectionError)):
         answer.read()
+    assert pending(url) == 0
+
+
+def test_where_too_much_waits_the_slowest_is_let_go_and_all_others_are_answered(
+    serve: Callable[..., AbstractContextManager[str]], tmp_path: Path
+) -> None:
+    settings = {"STANCE_WORKERS": "1", "STANCE_MAX_WAIT": "60", "STANCE_MAX_PENDING": str(6 << 20)}
+    with serve(log=tmp_path / "log", **settings) as url, ExitStack() as stack:
+        first, second = (stack.enter_context(ask_for_much(url)) for _ in range(2))
+        assert httpx.post(f"{url}/classify", json={"text": "Turkey came to Sochi."}, timeout=60).status_code == 200
+        assert 2 << 20 < pending(url) < 6 << 20
+        answers = [HTTPResponse(client) for client in (first, second)]
+        for answer in answers:
+            answer.begin()
+        with pytest.raises((IncompleteRead, ConnectionError)):
+            answers[0].read()
+        assert len(answers[1].read()) > 4 << 20
+        assert pending(url) == 0
+        assert (tmp_path / "log").read_text().count("its own waited longest") == 1
 
 
 def test_who_takes_an_answer_slowly_gets_it_whole(waiting: socket.socket) -> None:
