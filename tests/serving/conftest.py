@@ -31,9 +31,13 @@ _PATIENCE = 60_000
 
 
 def _free_port() -> int:
-    """A port that no outgoing connection is given, so that none takes it before the server does."""
+    """A port that no outgoing connection is given, so that none takes it before the server does.
+
+    Drawn from the system: training seeds Python's own generator, in each process that runs tests alike.
+    """
+    drawn = random.SystemRandom()
     while True:
-        port = random.randrange(20_000, 30_000)
+        port = drawn.randrange(20_000, 30_000)
         with socket.socket() as one, suppress(OSError):
             one.bind(("127.0.0.1", port))
             return port
