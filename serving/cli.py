@@ -19,7 +19,7 @@ from rich.text import Text
 
 from serving.answers import answer, find_key, process_field, split_names
 from serving.display import lines_of, marked_text, shown_progress, table_of, visible
-from serving.keys import make_key
+from serving.http.keys import make_key
 from serving.reading import read_file
 from serving.schemas import DEFAULT_PROCESS, ClassifyResponse
 from serving.settings import bundle_folder, lone_threads
@@ -31,7 +31,7 @@ from stance.manifest import verify_bundle
 from stance.schema import MAX_ACTORS
 
 if TYPE_CHECKING:
-    from serving.batch import Summary
+    from serving.batch.run import Summary
     from stance.schema import Process
 
 #: Most characters of an id or a message that are told of a document with an error; OUT has the whole.
@@ -242,8 +242,8 @@ def batch(
 
     Example: stance batch articles.jsonl stances.parquet
     """
-    from serving.batch import Job, run_batch
-    from serving.chunks import Defaults
+    from serving.batch.chunks import Defaults
+    from serving.batch.run import Job, run_batch
 
     asked, columns, allowed = _asked(actors), _columns(field), _limit(max_errors)
     with _told():

@@ -16,12 +16,13 @@ import bentoml
 from bentoml.exceptions import BentoMLException
 from pydantic import ValidationError
 
-from serving.exchange import DEADLINE, REQUEST_ID
 from serving.faults import to_error
-from serving.gate import Gate
-from serving.keys import check_keys
-from serving.logs import set_up_logs
-from serving.metrics import count_classification, count_fault
+from serving.http.exchange import DEADLINE, REQUEST_ID
+from serving.http.gate import Gate
+from serving.http.keys import check_keys
+from serving.http.logs import set_up_logs
+from serving.http.metrics import count_classification, count_fault
+from serving.http.supervisor import is_worker, keep_idle_connections, keep_metrics_apart, look_after_workers
 from serving.schemas import (
     BatchRequest,
     BatchResponse,
@@ -32,7 +33,6 @@ from serving.schemas import (
     to_failure,
 )
 from serving.served import served_bundle
-from serving.supervisor import is_worker, keep_idle_connections, keep_metrics_apart, look_after_workers
 from stance.errors import DeadlineExceeded, DocumentError, StanceError
 from stance.manifest import verify_bundle
 

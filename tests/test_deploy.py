@@ -13,7 +13,7 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator
 
-from serving.keys import VARIABLE
+from serving.http.keys import VARIABLE
 from serving.settings import Limits
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -103,7 +103,7 @@ def test_a_pod_writes_where_it_may() -> None:
 
 
 def test_every_variable_is_one_that_the_service_reads() -> None:
-    read = set(re.findall(r"STANCE_[A-Z_]+", "\n".join(path.read_text() for path in (ROOT / "serving").glob("*.py"))))
+    read = set(re.findall(r"STANCE_[A-Z_]+", "\n".join(path.read_text() for path in (ROOT / "serving").rglob("*.py"))))
     named = {one["name"] for one in container()["env"]} | set(COMPOSE["services"]["stance"]["environment"])
     assert {VARIABLE, "STANCE_LOG_FORMAT"} <= named
     assert {one for one in named if one.startswith("STANCE_")} <= read
@@ -113,7 +113,7 @@ def test_the_alerts_ask_for_metrics_and_labels_that_there_are() -> None:
     from prometheus_client import generate_latest
     from prometheus_client.parser import text_string_to_metric_families
 
-    from serving import metrics
+    from serving.http import metrics
 
     metrics.count_answer("/classify", 200, 1.0)
     metrics.count_start()
@@ -138,7 +138,7 @@ def test_the_alerts_ask_for_metrics_and_labels_that_there_are() -> None:
 def test_the_dashboard_asks_for_metrics_that_there_are() -> None:
     from prometheus_client import generate_latest
 
-    from serving.metrics import count_start
+    from serving.http.metrics import count_start
 
     count_start()
     told = re.findall(r"# TYPE (stance_\w+) ", generate_latest().decode())

@@ -11,9 +11,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from serving.batch.rows import without_formula
 from serving.display import visible
 from serving.report.results import Statement
-from serving.rows import without_formula
 from stance.errors import needs
 from stance.schema import LABELS
 

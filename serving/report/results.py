@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from serving.rows import PROBABILITIES
+from serving.batch.rows import PROBABILITIES
 from stance.errors import ReportError, needs
 from stance.schema import LABELS
 

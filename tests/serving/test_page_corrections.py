@@ -13,8 +13,8 @@ from playwright.sync_api import Locator, Page, expect
 
 from training.corpus import _PRONOUNS, Located, load_corpus
 from training.data import load_data
-from training.labelled import to_records
-from training.sheet import read_sheet
+from training.labelling.labelled import to_records
+from training.labelling.sheet import read_sheet
 
 TEXT = (
     "Turkey will send a delegation to the Sochi congress. The Higher Negotiations Committee said it would stay away.\n"

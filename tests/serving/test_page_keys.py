@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from serving.keys import make_key
+from serving.http.keys import make_key
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -24,6 +24,7 @@ nx = pytest.importorskip("networkx")
 
 from typer.testing import CliRunner  # noqa: E402
 
+from serving.batch.rows import COLUMNS, PROBABILITIES, Row, arrow_schema, dump_rows, error_row  # noqa: E402
 from serving.cli import app  # noqa: E402
 from serving.report import page as page_room  # noqa: E402
 from serving.report.build import write_report  # noqa: E402
@@ -31,7 +32,6 @@ from serving.report.camps import find_camps  # noqa: E402
 from serving.report.figures import NO_DATE, choose_unit, find_moments, find_positions, shares_of  # noqa: E402
 from serving.report.results import Article, Results, Statement, load_results, parse_moment  # noqa: E402
 from serving.report.views import MAX_DRAWN_ACTORS, MAX_PROCESSES, build_views  # noqa: E402
-from serving.rows import COLUMNS, PROBABILITIES, Row, arrow_schema, dump_rows, error_row  # noqa: E402
 from serving.schemas import ErrorOut  # noqa: E402
 from stance.errors import ReportError  # noqa: E402
 from stance.schema import LABELS  # noqa: E402

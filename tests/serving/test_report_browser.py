@@ -16,8 +16,8 @@ pytest.importorskip("vl_convert")
 pytest.importorskip("networkx")
 sync_api = pytest.importorskip("playwright.sync_api")
 
+from serving.batch.rows import COLUMNS, PROBABILITIES, Row, dump_rows  # noqa: E402
 from serving.report.build import write_report  # noqa: E402
-from serving.rows import COLUMNS, PROBABILITIES, Row, dump_rows  # noqa: E402
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -12,10 +12,10 @@ import psutil
 import pytest
 
 from serving import reading
-from serving.chunks import Defaults, classify_chunk
+from serving.batch.chunks import Defaults, classify_chunk
+from serving.batch.records import File
+from serving.batch.rows import parse_rows
 from serving.reading import read_file
-from serving.records import File
-from serving.rows import parse_rows
 from serving.schemas import ClassifyRequest
 from serving.texts import MAX_FILE, find_date, read_text, unwrap
 from stance.bundle import load_bundle

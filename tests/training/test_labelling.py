@@ -15,10 +15,10 @@ import pytest
 
 from stance.errors import CorpusError
 from training.corpus import load_corpus
-from training.judged import Judged, JudgedActor, Quote, Suggestion
-from training.labelling import import_labels
-from training.labelstudio import CONFIG, to_tasks
-from training.sheet import to_csv
+from training.labelling.exchange import import_labels
+from training.labelling.judged import Judged, JudgedActor, Quote, Suggestion
+from training.labelling.labelstudio import CONFIG, to_tasks
+from training.labelling.sheet import to_csv
 
 TEXT = (
     "=1 🕊 Turkey will send a delegation to Sochi;\u2028the Delta Council stayed away. Geneva's mediator said nothing."

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from serving.rows import COLUMNS as ROWS
-from serving.rows import Row, arrow_schema
+from serving.batch.rows import COLUMNS as ROWS
+from serving.batch.rows import Row, arrow_schema
 from stance.errors import CorpusError
 from stance.schema import LABELS
-from training.judged import COLUMNS, read_judged
-from training.labelling import save_suggestions
-from training.suggest import suggest
+from training.labelling.exchange import save_suggestions
+from training.labelling.judged import COLUMNS, read_judged
+from training.labelling.suggest import suggest
 
 SURE, TORN = (0.97, 0.01, 0.01, 0.01), (0.3, 0.3, 0.3, 0.1)
 TEXTS = [

@@ -33,7 +33,7 @@ def suggest(
     Example: train suggest stances.parquet --texts articles.jsonl -n 50 -o tasks.json
     """
     prepare()
-    from training.labelling import save_suggestions
+    from training.labelling.exchange import save_suggestions
 
     with told():
         known = [one.record.text for one in load_corpus(labelled)] if labelled else []
@@ -58,7 +58,7 @@ def import_(
     Example: train import export.json -o my-labels.jsonl
     """
     prepare()
-    from training.labelling import import_labels
+    from training.labelling.exchange import import_labels
 
     allowed = get_args(Register)
     if register not in allowed:

@@ -1,0 +1,1 @@
+"""What stands around the service over HTTP: admission, keys, connections, the log, metrics, and its documents."""

@@ -1,0 +1,1 @@
+"""Labels of people: what is worth labelling, the files that they label in, and the records that come of it."""
