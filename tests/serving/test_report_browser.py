@@ -131,6 +131,7 @@ def test_a_chart_has_a_name_and_its_facts_in_a_table(opened: Page) -> None:
     assert opened.get_by_label("Save the chart: Documents by actor and label").count() == 1
     opened.locator("[data-process='0'] .shares .facts > summary").click()
     rows = opened.locator("[data-process='0'] .shares .facts tbody tr")
+    sync_api.expect(rows.first).to_be_visible(timeout=PATIENCE)  # it is made when it is opened
     assert ["Russia", "support", "4", "100%"] in [row.locator("td").all_inner_texts() for row in rows.all()]
 
 

@@ -244,7 +244,11 @@ def test_a_worker_that_finds_the_file_spoilt_starts_all_the_same(
         time.sleep(0.2)
     assert httpx.get(f"{url}/version", auth=("", key), timeout=60).status_code == 401
     (folder / "keys").write_text(before)
-    assert httpx.get(f"{url}/version", auth=("", key), timeout=60).status_code == 200
+    # Every worker must have read it again too, for a request tells of one.
+    told = (folder / "log").read_text().count("keys read from")
+    while (folder / "log").read_text().count("keys read from") < told + len(workers):
+        assert httpx.get(f"{url}/version", auth=("", key), timeout=60).status_code == 200
+        assert time.monotonic() < last, (folder / "log").read_text()
 
 
 def _answers(url: str) -> bool:
