@@ -86,16 +86,25 @@ def _record(index: int, row: Mapping[Any, Any] | DocumentError) -> Record:
     return Fault(index, str(index), row.code, str(row)) if isinstance(row, DocumentError) else Cells(index, row)
 
 
-def _file_fingerprint(path: Path) -> str:
-    status = path.stat()
-    return f"{path.resolve()}:{status.st_size}:{status.st_mtime_ns}"
+@dataclass(frozen=True, slots=True)
+class _OneFile:
+    """What all sources that are one file have in common."""
+
+    path: Path
+
+    def fingerprint(self) -> str:
+        """See :class:`Source`."""
+        status = self.path.stat()
+        return f"{self.path.resolve()}:{status.st_size}:{status.st_mtime_ns}"
+
+    def left_out(self) -> int:
+        """See :class:`Source`; a file alone leaves none out."""
+        return 0
 
 
 @dataclass(frozen=True, slots=True)
-class JsonLines:
+class JsonLines(_OneFile):
     """A file of JSON lines; empty lines count for nothing."""
-
-    path: Path
 
     def records(self, done: Mapping[int, int]) -> Iterator[Record]:
         """See :class:`Source`."""
@@ -119,14 +128,6 @@ class JsonLines:
     def count(self) -> int:
         """See :class:`Source`."""
         return sum(1 for _ in self._lines())
-
-    def fingerprint(self) -> str:
-        """See :class:`Source`."""
-        return _file_fingerprint(self.path)
-
-    def left_out(self) -> int:
-        """See :class:`Source`; a file alone leaves none out."""
-        return 0
 
     def columns(self, wanted: Collection[str]) -> list[str] | None:
         """See :class:`Source`; lines are read until all that are wanted were met, and some of the others are told."""
@@ -173,10 +174,9 @@ class _Lines:
 
 
 @dataclass(frozen=True, slots=True)
-class Csv:
+class Csv(_OneFile):
     """A CSV file in UTF-8 with a header, which tells whether commas, semicolons or tabs part its cells, or a TSV."""
 
-    path: Path
     wanted: tuple[str, ...]
 
     def records(self, done: Mapping[int, int]) -> Iterator[Record]:
@@ -241,14 +241,6 @@ class Csv:
         """See :class:`Source`."""
         return sum(1 for _ in self._rows())
 
-    def fingerprint(self) -> str:
-        """See :class:`Source`."""
-        return _file_fingerprint(self.path)
-
-    def left_out(self) -> int:
-        """See :class:`Source`; a file alone leaves none out."""
-        return 0
-
     def columns(self, wanted: Collection[str]) -> list[str]:
         """See :class:`Source`."""
         header = self._header(self._cells())
@@ -257,10 +249,9 @@ class Csv:
 
 
 @dataclass(frozen=True, slots=True)
-class Parquet:
+class Parquet(_OneFile):
     """A Parquet file, read a few rows at a time, and only the columns that are wanted."""
 
-    path: Path
     wanted: tuple[str, ...]
 
     def records(self, done: Mapping[int, int]) -> Iterator[Record]:
@@ -304,14 +295,6 @@ class Parquet:
         """See :class:`Source`."""
         with closing(self._open()) as file:
             return int(file.metadata.num_rows)
-
-    def fingerprint(self) -> str:
-        """See :class:`Source`."""
-        return _file_fingerprint(self.path)
-
-    def left_out(self) -> int:
-        """See :class:`Source`; a file alone leaves none out."""
-        return 0
 
     def columns(self, wanted: Collection[str]) -> list[str]:
         """See :class:`Source`."""
