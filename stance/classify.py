@@ -13,6 +13,7 @@ from stance.deadline import Deadline
 from stance.errors import DocumentError
 from stance.head import FloatArray
 from stance.notices import make_notices
+from stance.pronouns import add_pronouns
 from stance.schema import (
     LABELS,
     MAX_ACTORS,
@@ -87,6 +88,7 @@ def classify_document(bundle: Bundle, document: Document, *, deadline: Deadline 
     else:
         mentioned = find_given(text, document.actors, bundle.lexicon, deadline=deadline)
     sentences = find_sentences(text)
+    mentioned = add_pronouns(text, sentences, mentioned, reading.tagged)
     judged = {one.mentions: one for one in mentioned}  # actors that are one and the same have their mentions in common
     scores, shares = reading.judge(tuple(judged.values()), sentences, deadline=deadline)
     rows = dict(zip(judged, zip(scores, shares, strict=True), strict=True))

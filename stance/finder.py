@@ -26,7 +26,7 @@ from stance.names import (
     surname,
 )
 from stance.schema import MAX_NAME_LENGTH, Actor, Mentioned, Span
-from stance.text import Word, find_words, normalise
+from stance.text import Word, find_words, normalise, overlaps
 from stance.variants import (
     Root,
     find_roots,
@@ -250,7 +250,7 @@ class Finder:
             spans[hit.actor].append(hit.span)
         for number, described in self._described.items():
             taken = sorted(span for one in spans.values() for span in one)
-            free = [span for span in described if not _overlaps(span, taken)]
+            free = [span for span in described if not overlaps(span, taken)]
             spans[number] = sorted([*spans[number], *free])
         return [Mentioned(actor, tuple(spans.get(number, ()))) for number, actor in enumerate(self._actors)]
 
@@ -299,12 +299,6 @@ def _leads_up(words: Sequence[Word]) -> bool:
     if first.form in _PRONOUNS:
         return len(words) == 1 or words[1].surface.islower()
     return first.form in ARTICLES or first.surface in _HONORIFICS
-
-
-def _overlaps(span: Span, taken: Sequence[Span]) -> bool:
-    """Whether a stretch overlaps one of those in order, none of which overlaps another."""
-    place = bisect_right(taken, span.start, key=lambda one: one.end)
-    return place < len(taken) and taken[place].start < span.end
 
 
 def _short_forms(name: str, kind: str | None) -> Iterator[str]:

@@ -116,10 +116,20 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Mentioned:
-    """An actor and the spans of one text that name it, in order."""
+    """An actor and the spans of one text that name it, in order.
+
+    Attributes:
+        pronouns: those that can mean none but this actor, in order (:mod:`stance.pronouns`).
+    """
 
     actor: Actor
     mentions: tuple[Span, ...]
+    pronouns: tuple[Span, ...] = ()
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """All that means the actor, in order: where its stance is read."""
+        return tuple(sorted((*self.mentions, *self.pronouns)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -109,6 +111,12 @@ def _append(spans: list[Span], text: str, start: int, end: int) -> None:
     if stripped:
         offset = start + len(piece) - len(piece.lstrip())
         spans.append(Span(offset, offset + len(stripped)))
+
+
+def overlaps(span: Span, taken: Sequence[Span]) -> bool:
+    """Whether a span overlaps one of those in order, none of which overlaps another."""
+    place = bisect_right(taken, span.start, key=lambda one: one.end)
+    return place < len(taken) and taken[place].start < span.end
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,7 @@ class TransformerReading:
         Raises:
             DeadlineExceeded: if the deadline passed.
         """
-        ranges, owners = mention_ranges(self._encoding, [one.mentions for one in mentioned])
+        ranges, owners = mention_ranges(self._encoding, [one.spans for one in mentioned])
         pooled = _average(self._logits, ranges)
         size = max(1, _BLOCK // len(self._logits))
         bounds = np.asarray([self._encoding.token_range(one) for one in sentences], dtype=np.int64).reshape(-1, 2)
