@@ -15,16 +15,20 @@ const results = new Results(() => {
   corrections.change();
   showTimeline();
 });
-const form = new ArticleForm(take, goToResults, showStale);
+const form = new ArticleForm(take, showStale);
 
 function goToResults() {
   goTo(byId("results-title"), "start");
 }
 
-function take(article) {
+/** Only the first article of a reading is shown: who is at work on it is not to lose it to the next. */
+function take(article, isFirst) {
   results.stow();
   shelf.take(article);
-  show(article);
+  if (isFirst) return choose(article);
+  if (!shelf.articles.includes(shelf.current)) return show(article);
+  shelf.show(shelf.current);
+  return showTimeline();
 }
 
 function show(article) {

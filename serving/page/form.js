@@ -26,12 +26,12 @@ function sharedBy(a, b) {
 const isReplaced = (before, after) => Boolean(before.trim()) && sharedBy(before, after) < before.length / 10;
 
 /**
- * Wires the form; `onArticle(article)` takes each document that was read, `onEnd()` is called when all were, and
- * `onText()` when the text is another.
+ * Wires the form; `onArticle(article, isFirst)` takes each document that was read, as `Reading` has it, and `onText()`
+ * is called when the text is another.
  */
 export class ArticleForm {
-  constructor(onArticle, onEnd, onText) {
-    this.reading = new Reading(onArticle, onEnd);
+  constructor(onArticle, onText) {
+    this.reading = new Reading(onArticle);
     this.onText = onText;
     byId("form").addEventListener("submit", (event) => { event.preventDefault(); this.submit(); });
     byId("example").addEventListener("click", () => this.example());

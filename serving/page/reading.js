@@ -3,11 +3,13 @@ import { byId, goTo } from "./dom.js";
 import { counted, listed } from "./labels.js";
 import { Refused, Unreachable, classify } from "./service.js";
 
-/** `onArticle(article)` takes each document that was read; `onEnd()` is called when all were, without a problem. */
+/** Whether the focus is on something in the results: whoever is there is not called away. */
+const isAtWork = () => document.activeElement.matches("#results *:not(#results-title)");
+
+/** `onArticle(article, isFirst)` takes each document that was read; of several, one is the first. */
 export class Reading {
-  constructor(onArticle, onEnd) {
+  constructor(onArticle) {
     this.onArticle = onArticle;
-    this.onEnd = onEnd;
     this.waiting = [];
     this.problems = [];
     this.failures = [];
@@ -44,6 +46,7 @@ export class Reading {
 
   begin() {
     this.stop = new AbortController();
+    this.count = 0;
     byId("submit").setAttribute("aria-disabled", "true");
     byId("cancel").hidden = false;
   }
@@ -51,17 +54,18 @@ export class Reading {
   end() {
     this.stop = null;
     byId("submit").removeAttribute("aria-disabled");
-    byId("status").textContent = "";
+    byId("status").textContent = this.count > 1 ? `${counted(this.count, "article")} read.` : "";
     this.tell();
-    if (byId("problem").hidden) this.onEnd();
-    else goTo(byId("problem"));
+    if (!byId("problem").hidden && !isAtWork()) goTo(byId("problem"));
     byId("cancel").hidden = true;
   }
 
   async readOne(content) {
     const { signal } = this.stop;
     try {
-      this.onArticle({ ...content, response: await classify(content.request, signal) });
+      const response = await classify(content.request, signal);
+      this.count += 1;
+      this.onArticle({ ...content, response }, this.count === 1);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       // What else waits would fail in the same way, each after a time of its own.

@@ -41,6 +41,31 @@ def test_a_reading_can_be_cancelled_and_files_dropped_meanwhile_wait(page: Page)
     expect(page.locator("#articles button")).to_have_count(3)
 
 
+def test_who_corrects_the_first_of_several_is_left_at_it(page: Page) -> None:
+    held: list[Route] = []
+    page.route("**/classify", lambda route: held.append(route))
+
+    def answer_next() -> None:
+        while not held:
+            page.wait_for_timeout(20)
+        held.pop().continue_()
+
+    page.set_input_files("#files", [*FILES, {"name": "d.txt", "mimeType": "text/plain", "buffer": b""}])
+    answer_next()
+    expect(page.locator("#results-title")).to_be_focused()
+    page.get_by_role("button", name="Correct Turkey").click()
+    evidence = page.get_by_label("Evidence, word for word")
+    evidence.fill("will ")
+    for _ in FILES:
+        answer_next()
+    expect(page.locator("#problem")).to_contain_text("d: ")
+    expect(page.locator("#status")).to_have_text("3 articles read.")
+    page.keyboard.type("send")
+    expect(evidence).to_have_value("will send")
+    expect(page.locator("#article-title")).to_have_text("a")
+    expect(page.locator("#articles button")).to_have_text(["a", "b", "c"])
+
+
 def test_an_answer_that_does_not_come_is_waited_for_no_longer(page: Page) -> None:
     page.route("**/limits.json", lambda route: route.fulfill(json={"longest_answer": -9}))
     page.route("**/classify", lambda route: None)
