@@ -81,13 +81,14 @@ export class ArticleView {
     this.onActor(Number(link.dataset.actor));
   }
 
-  /** The mentions are one stop of the tab key; arrows go among them. */
+  /** The mentions are one stop of the tab key; arrows go among them, and scroll or select anywhere else. */
   move(event) {
     const at = this.links.indexOf(document.activeElement);
+    if (at < 0 || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
     const next = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: this.links.length - 1 }[event.key];
     if (next === undefined || !this.links[next]) return;
     event.preventDefault();
-    this.links[at]?.setAttribute("tabindex", "-1");
+    this.links[at].setAttribute("tabindex", "-1");
     this.links[next].setAttribute("tabindex", "0");
     this.links[next].focus();
   }

@@ -76,6 +76,23 @@ def test_focus_goes_where_something_happened(page: Page) -> None:
     expect(page.locator("#results-title")).to_be_focused()
 
 
+def test_arrow_keys_that_are_not_for_the_mentions_are_left_alone(page: Page) -> None:
+    read(page, f"{TEXT}\n" + "Nothing happened.\n" * 200)
+    article = page.locator("#article")
+    article.focus()
+    page.keyboard.press("End")
+    expect(article).to_be_focused()
+    page.wait_for_function("() => document.getElementById('article').scrollTop > 1000")
+    page.keyboard.press("Tab")
+    mention = page.locator("#article a").first
+    expect(mention).to_be_focused()
+    page.evaluate("() => addEventListener('keydown', (event) => { window.isTaken = event.defaultPrevented; })")
+    for keys in ("Shift+ArrowRight", "Control+End", "Alt+ArrowRight"):
+        page.keyboard.press(keys)
+        assert page.evaluate("() => window.isTaken") is False
+        expect(mention).to_be_focused()
+
+
 def test_a_fault_of_a_correction_is_tied_to_its_field(page: Page) -> None:
     read(page)
     page.get_by_role("button", name="Correct Turkey").click()
