@@ -120,6 +120,18 @@ def test_evidence_in_the_text_is_read_whole_and_outlined(open_page: Callable[...
     assert page.locator("#article").text_content() == TEXT
 
 
+def test_the_article_that_is_shown_is_told_in_forced_colours_too(open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    page.emulate_media(forced_colors="active")
+    page.set_input_files("#files", [named(*one) for one in FILES.items()])
+    buttons = page.locator("#articles button")
+    expect(buttons).to_have_count(2)
+    for shown in (0, 1):
+        buttons.nth(shown).click()
+        expect(buttons.nth(shown)).to_have_css("border-bottom-width", "4px")
+        expect(buttons.nth(1 - shown)).to_have_css("border-bottom-width", "1px")
+
+
 def test_print_has_all_of_the_text_and_no_form(page: Page) -> None:
     read(page, f"{TEXT}\n" + "Nothing happened.\n" * 200)
     page.emulate_media(media="print")
