@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from serving.texts import is_plain, read_text
 
@@ -386,6 +386,35 @@ def test_the_longest_text_stays_smooth(page: Page, filler: str) -> None:
     page.locator("#text").press_sequentially("Iran", delay=20)
     longest = page.evaluate("() => window.longest")
     assert longest < 1000, f"the page stood still for {longest} ms"
+
+
+def test_a_word_longer_than_its_column_is_broken(open_page: Callable[..., Page]) -> None:
+    page = open_page(width=360)
+    page.click("summary:has-text('certain actors')")
+    for day in (10, 20):
+        read(
+            page,
+            f"{'Y' * 60} welcomed the Sochi congress on {day} January.",
+            actors="Y" * 60,
+            title="N" * 60,
+            date=f"2018-01-{day}",
+        )
+    spilt = page.evaluate("""() => [...document.querySelectorAll("th")].filter((cell) => {
+        const words = document.createRange();
+        words.selectNodeContents(cell);
+        return words.getBoundingClientRect().right > cell.getBoundingClientRect().right;
+    }).map((cell) => cell.textContent)""")
+    assert spilt == []
+
+
+def test_wide_letters_break_no_label(open_page: Callable[..., Page]) -> None:
+    page = open_page(width=360)
+    read(page, TEXT)
+    page.evaluate("() => { document.documentElement.style.letterSpacing = '.12em'; }")
+    rows = page.locator("#cards .card .bars .sign")
+    assert {box["height"] for box in map(Locator.bounding_box, rows.all()) if box} == {
+        rows.first.bounding_box()["height"]
+    }
 
 
 def test_phone_width_needs_no_sideways_scrolling(open_page: Callable[..., Page]) -> None:
