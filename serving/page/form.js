@@ -2,7 +2,7 @@
 import { byId, element } from "./dom.js";
 import { fromText, readFile } from "./files.js";
 import { Reading } from "./reading.js";
-import { loadProcesses } from "./service.js";
+import { loadExample, loadProcesses } from "./service.js";
 
 const MAX_LENGTH = 50_000;
 const OWN = "";
@@ -69,9 +69,12 @@ export class ArticleForm {
   }
 
   async example() {
-    const answer = await fetch("page/example.txt");
-    this.fill({ ...fromText(await answer.text()), title: "The Sochi congress ends" });
-    byId("text").focus();
+    try {
+      this.fill({ ...fromText(await loadExample()), title: "The Sochi congress ends" });
+    } catch (error) {
+      return this.tell(error.message);
+    }
+    return byId("text").focus();
   }
 
   clear() {

@@ -11,6 +11,8 @@ const wait = (seconds, signal) => new Promise((done) => {
   signal.addEventListener("abort", done);
 });
 
+const SILENT = "The service does not answer. Is it running?";
+
 /** Seconds that an answer is waited for where the service does not tell how long it may take. */
 const DEFAULT_PATIENCE = 60;
 let told = null;
@@ -37,7 +39,7 @@ export async function classify(request, signal, tries = 5) {
     });
   } catch (error) {
     if (error.name === "TimeoutError") throw new Refused(`No answer came within ${Math.round(patience)} seconds.`);
-    throw new Unreachable("The service does not answer. Is it running?");
+    throw new Unreachable(SILENT);
   }
   if (answer.status === 429 && tries > 1) {
     await wait(Number(answer.headers.get("Retry-After")) || 1, signal);
@@ -46,6 +48,13 @@ export async function classify(request, signal, tries = 5) {
   const body = await answer.json().catch(() => null);
   if (answer.ok && body) return body;
   throw new Refused(body?.error?.message ?? `The service answered with status ${answer.status}.`);
+}
+
+/** The text of the example. */
+export async function loadExample() {
+  const answer = await fetch("page/example.txt").catch(() => null);
+  if (answer?.ok) return answer.text();
+  throw answer ? new Refused(`The service answered with status ${answer.status}.`) : new Unreachable(SILENT);
 }
 
 export async function loadProcesses() {

@@ -25,6 +25,16 @@ def test_a_service_that_is_down_is_told_once_and_files_are_tried_again(page: Pag
     expect(page.locator("#again")).to_be_hidden()
 
 
+def test_an_example_that_does_not_come_is_told(page: Page) -> None:
+    page.route("**/example.txt", lambda route: route.abort())
+    page.click("#example")
+    expect(page.locator("#problem")).to_have_text("The service does not answer. Is it running?")
+    page.unroute("**/example.txt")
+    page.click("#example")
+    expect(page.locator("#text")).to_be_focused()
+    expect(page.locator("#problem")).to_be_hidden()
+
+
 def test_a_reading_can_be_cancelled_and_files_dropped_meanwhile_wait(page: Page) -> None:
     held: list[Route] = []
     page.route("**/classify", lambda route: held.append(route))
