@@ -15,7 +15,7 @@ export class Reading {
     this.failures = [];
     this.stop = null;
     byId("cancel").addEventListener("click", () => this.stop?.abort());
-    byId("again").addEventListener("click", () => this.add(this.failures.map((one) => one.content)));
+    byId("again").addEventListener("click", () => this.retry());
   }
 
   get isBusy() {
@@ -42,6 +42,12 @@ export class Reading {
     } finally {
       this.end();
     }
+  }
+
+  retry() {
+    this.add(this.failures.map((one) => one.content));
+    // The button that had the focus is gone.
+    byId("cancel").focus();
   }
 
   begin() {

@@ -145,6 +145,7 @@ export class Results {
     else this.article.checks.delete(name);
     this.renew(name, card);
     this.tally();
+    if (this.find(name)?.hidden) this.open(name);
     this.onChange();
   }
 

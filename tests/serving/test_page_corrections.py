@@ -169,6 +169,15 @@ def test_open_forms_stay_and_undo_takes_back(page: Page) -> None:
     expect(page.locator("#corrections")).to_be_hidden()
 
 
+def test_a_correction_to_a_stance_that_is_filtered_out_is_shown(page: Page) -> None:
+    boxes = page.locator("#legend input")
+    boxes.nth(1).uncheck()
+    one = correct(page, "Turkey", "boycott", evidence="will send a delegation")
+    expect(one).to_be_visible()
+    expect(one).to_be_focused()
+    expect(boxes.nth(1)).to_be_checked()
+
+
 def test_the_saved_table_is_one_that_train_import_reads(page: Page, tmp_path: Path) -> None:
     correct(page, "Higher Negotiations Committee", "boycott", evidence="would stay away")
     correct(page, "Iran", "this is no actor")

@@ -13,12 +13,23 @@ FILES: list[FilePayload] = [
 ]
 
 
+def answer_next(page: Page, held: list[Route]) -> None:
+    while not held:
+        page.wait_for_timeout(20)
+    held.pop().continue_()
+
+
 def test_a_service_that_is_down_is_told_once_and_files_are_tried_again(page: Page) -> None:
     page.route("**/classify", lambda route: route.abort())
     page.set_input_files("#files", FILES)
     expect(page.locator("#problem")).to_have_text("a, b and c: The service does not answer. Is it running?")
     page.unroute("**/classify")
-    page.get_by_role("button", name="Try 3 articles again").click()
+    held: list[Route] = []
+    page.route("**/classify", lambda route: held.append(route))
+    page.get_by_role("button", name="Try 3 articles again").press("Enter")
+    expect(page.locator("#cancel")).to_be_focused()
+    for _ in FILES:
+        answer_next(page, held)
     expect(page.locator("#articles button")).to_have_text(["a", "b", "c"])
     expect(page.locator("#results-title")).to_be_focused()
     expect(page.locator("#problem")).to_be_hidden()
@@ -55,19 +66,14 @@ def test_who_corrects_the_first_of_several_is_left_at_it(page: Page) -> None:
     held: list[Route] = []
     page.route("**/classify", lambda route: held.append(route))
 
-    def answer_next() -> None:
-        while not held:
-            page.wait_for_timeout(20)
-        held.pop().continue_()
-
     page.set_input_files("#files", [*FILES, {"name": "d.txt", "mimeType": "text/plain", "buffer": b""}])
-    answer_next()
+    answer_next(page, held)
     expect(page.locator("#results-title")).to_be_focused()
     page.get_by_role("button", name="Correct Turkey").click()
     evidence = page.get_by_label("Evidence, word for word")
     evidence.fill("will ")
     for _ in FILES:
-        answer_next()
+        answer_next(page, held)
     expect(page.locator("#problem")).to_contain_text("d: ")
     expect(page.locator("#status")).to_have_text("3 articles read.")
     page.keyboard.type("send")
