@@ -33,12 +33,14 @@ export class ArticleForm {
   constructor(onArticle, onText) {
     this.reading = new Reading(onArticle);
     this.onText = onText;
+    this.faulty = null;
     byId("form").addEventListener("submit", (event) => { event.preventDefault(); this.submit(); });
     byId("example").addEventListener("click", () => this.example());
     byId("files").addEventListener("change", (event) => this.take([...event.target.files]));
     byId("new").addEventListener("click", () => this.clear());
     byId("text").addEventListener("input", () => this.change());
     byId("process").addEventListener("change", () => this.showOwn());
+    byId("process-name").addEventListener("input", () => this.mend(byId("process-name")));
     this.acceptDrops();
     this.know();
     // Browsers put back the text that a page had, some of them only after its scripts began.
@@ -88,6 +90,7 @@ export class ArticleForm {
     this.change();
     byId("title").value = title;
     byId("date").value = date;
+    this.mend();
     this.tell(null);
   }
 
@@ -100,6 +103,7 @@ export class ArticleForm {
       filled.forEach((control) => { control.value = ""; });
       byId("cleared").hidden = false;
     }
+    this.mend(byId("text"));
     this.know();
     this.onText();
   }
@@ -139,6 +143,7 @@ export class ArticleForm {
 
   submit() {
     if (this.reading.isBusy) return null;
+    this.mend();
     byId("cleared").hidden = true;
     const content = { text: byId("text").value, title: byId("title").value.trim(), date: byId("date").value };
     if (!content.text.trim()) return this.fail("Paste an article first.", byId("text"));
@@ -165,8 +170,18 @@ export class ArticleForm {
   }
 
   fail(words, control) {
+    this.faulty = control;
     this.tell(words);
+    control.setAttribute("aria-invalid", "true");
     control.focus();
+  }
+
+  /** Take back what was said of the faulty field, if it is this one. */
+  mend(control = this.faulty) {
+    if (!this.faulty || control !== this.faulty) return;
+    this.faulty = null;
+    this.tell(null);
+    control.removeAttribute("aria-invalid");
   }
 
   tell(words) {

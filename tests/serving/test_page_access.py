@@ -93,6 +93,23 @@ def test_arrow_keys_that_are_not_for_the_mentions_are_left_alone(page: Page) -> 
         expect(mention).to_be_focused()
 
 
+def test_a_fault_of_the_form_is_tied_to_its_field_until_it_is_mended(page: Page) -> None:
+    text, name, problem = (page.locator(f"#{one}") for one in ("text", "process-name", "problem"))
+    page.click("#submit")
+    expect(text).to_have_attribute("aria-invalid", "true")
+    expect(text).to_have_accessible_description("0 of 50,000 characters Paste an article first.")
+    page.keyboard.type("Turkey")
+    expect(problem).to_be_hidden()
+    expect(text).to_have_attribute("aria-invalid", "false")
+    page.select_option("#process", label="Another…")
+    page.click("#submit")
+    expect(name).to_be_focused()
+    expect(name).to_have_accessible_description("Name the process.")
+    page.keyboard.type("O")
+    expect(problem).to_be_hidden()
+    expect(name).not_to_have_attribute("aria-invalid", "true")
+
+
 def test_a_fault_of_a_correction_is_tied_to_its_field(page: Page) -> None:
     read(page)
     page.get_by_role("button", name="Correct Turkey").click()
