@@ -24,10 +24,13 @@ export function cardOf(standing, on) {
   const verdict = element("span", { class: "verdict" }, ...verdictOf(standing));
   const title = element("h4", {}, element("span", { class: "name", dir: "auto" }, name), " ", verdict);
   const body = actor ? told(actor, on.reveal) : [];
+  const judged = judging(standing, on);
+  // What is heard when the focus comes to the card: all that is said in short.
+  const heard = [title, judged.querySelector(".checked")].filter(Boolean).map((one) => one.textContent).join(". ");
   return element(actor ? "li" : "div", {
-    id: actor && `actor-${index}`, class: `card ${label ?? "none"}`, tabindex: "-1", "aria-label": name,
+    id: actor && `actor-${index}`, class: `card ${label ?? "none"}`, tabindex: "-1", "aria-label": heard,
     role: actor ? null : "group", "data-stance": label ?? "", "data-name": name,
-  }, title, ...body, judging(standing, on));
+  }, title, ...body, judged);
 }
 
 /** The stance as it stands: the reader's, or the model's with its probability. */

@@ -121,6 +121,19 @@ def test_a_fault_of_a_correction_is_tied_to_its_field(page: Page) -> None:
     expect(names).to_have_accessible_description("The text does not have “Turk” as whole words.")
 
 
+def test_a_card_that_is_gone_to_is_heard_with_its_stance(page: Page) -> None:
+    read(page)
+    page.locator("#overview a").first.click()
+    card = page.locator("#actor-0")
+    expect(card).to_be_focused()
+    verdict = card.locator(".verdict").text_content() or ""
+    assert verdict.startswith("support ")
+    expect(card).to_have_accessible_name(f"Turkey {verdict}")
+    page.get_by_role("button", name="Turkey: the stance is right").press("Enter")
+    expect(card).to_be_focused()
+    expect(card).to_have_accessible_name(f"Turkey {verdict}. You: right")
+
+
 @pytest.mark.parametrize("colours", ["none", "active"])
 def test_evidence_in_the_text_is_read_whole_and_outlined(open_page: Callable[..., Page], colours: str) -> None:
     page = open_page()
