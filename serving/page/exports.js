@@ -7,13 +7,13 @@ export function curlOf(request) {
   return `curl -s '${url}' -H 'Content-Type: application/json' --data-binary @- <<'JSON'\n${JSON.stringify(request)}\nJSON`;
 }
 
-/** Copy, and say on the button whether it went well. Without HTTPS there is no clipboard: then a field is copied from. */
+/** Copy, and say beside the button whether it went well. Without HTTPS there is no clipboard: then a field is copied from. */
 export async function copyFrom(words, pressed) {
-  const before = (pressed.dataset.words ??= pressed.textContent);
   const isCopied = await navigator.clipboard?.writeText(words).then(() => true, () => false);
-  pressed.textContent = isCopied || copyByField(words) ? "Copied" : "Could not be copied";
+  const said = pressed.parentElement.querySelector("[role=status]");
+  said.textContent = isCopied || copyByField(words) ? "Copied." : "Could not be copied.";
   pressed.focus();
-  setTimeout(() => { pressed.textContent = before; }, 2000);
+  setTimeout(() => { said.textContent = ""; }, 5000);
 }
 
 function copyByField(words) {

@@ -117,7 +117,8 @@ def test_a_table_is_copied_with_what_the_reader_said(page: Page) -> None:
     page.get_by_role("button", name="Turkey: the stance is right").click()
     page.evaluate("() => { navigator.clipboard.writeText = async (words) => { window.copied = words; }; }")
     page.click("#copy-table")
-    expect(page.locator("#copy-table")).to_have_text("Copied")
+    expect(page.locator("#programs .sources").get_by_role("status")).to_have_text("Copied.")
+    expect(page.locator("#copy-table")).to_be_focused()
     head, first, *_ = (line.split("\t") for line in page.evaluate("() => window.copied").split("\n"))
     one = answer["actors"][0]
     row = dict(zip(head, first, strict=True))
