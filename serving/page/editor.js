@@ -33,7 +33,7 @@ export function openEditor(place, { text, judgement, others, selection, save, ca
       (control.querySelector("input") ?? control).focus();
     }
   };
-  const take = (control) => button("Take what is selected in the text", () => {
+  const take = (control, as) => button(`Take what is selected in the text as ${as}`, () => {
     const words = selection().trim().replace(/\s*\n\s*/g, "\n");
     control.value = [...linesOf(control), ...(words ? [words] : [])].join("\n");
     control.focus();
@@ -51,8 +51,8 @@ export function openEditor(place, { text, judgement, others, selection, save, ca
     else save(made);
   } }, isNew ? field("The actor's name", name) : null, choices,
   field("Evidence, word for word, one passage a line", evidence, "The shortest words that show the stance; not needed for none."),
-  take(evidence),
-  field("Names that the text uses for the actor, one a line", names), take(names), problem,
+  take(evidence, "evidence"),
+  field("Names that the text uses for the actor, one a line", names), take(names, "a name"), problem,
   element("div", { class: "sources" }, element("button", { type: "submit", class: "main" }, "Keep"), button("Leave", cancel)));
   place.replaceChildren(form);
   if (fault) tell(fault);

@@ -62,7 +62,7 @@ function line(row, articles, open) {
   return element("tr", {}, element("th", { scope: "row", dir: "auto" }, row.name), ...row.cells.map((cell, column) => {
     if (!cell) return element("td", { class: "absent" }, element("span", { class: "unseen" }, "not named"));
     const change = row.changes.find((one) => one.column === column);
-    const content = button("", () => open(articles[column], cell.name), { class: "cell" });
+    const content = button("", () => open(articles[column], cell.name), { class: "cell", title: `${row.name}, ${articles[column].date}` });
     content.append(...verdictOf(cell));
     if (change) content.append(element("span", { class: "change" }, `changed from ${change.from}`));
     return element("td", { class: cell.label }, content);

@@ -121,6 +121,15 @@ def test_a_fault_of_a_correction_is_tied_to_its_field(page: Page) -> None:
     expect(names).to_have_accessible_description("The text does not have “Turk” as whole words.")
 
 
+def test_buttons_of_one_kind_are_told_apart(page: Page) -> None:
+    page.set_input_files("#files", [named(*one) for one in FILES.items()])
+    cell = page.locator("#timeline tbody tr", has_text="Turkey").get_by_role("button").nth(1)
+    expect(cell).to_have_accessible_description("Turkey, 2018-01-20")
+    page.get_by_role("button", name="Correct Turkey").click()
+    names = page.locator(".editor button").all_text_contents()
+    assert len(names) == len(set(names)) == 4
+
+
 def test_a_card_that_is_gone_to_is_heard_with_its_stance(page: Page) -> None:
     read(page)
     page.locator("#overview a").first.click()
