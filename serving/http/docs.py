@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -53,39 +53,47 @@ def _operation(path: str, method: str, operation: Mapping[str, Any]) -> str:
     return (
         f'<section id="{escape(operation["operationId"])}"><h2>{method.upper()} {escape(path)}</h2>'
         f"<p>{escape(operation['summary'])}</p>{_body(operation)}"
-        f"<table><tr><th>Status</th><th>When</th><th>Body</th></tr>{rows}</table>{_answer(operation)}</section>"
+        f"{_table(('Status', 'When', 'Body'), rows)}{_answer(operation)}</section>"
     )
+
+
+def _table(columns: Sequence[str], rows: str) -> str:
+    head = "".join(f'<th scope="col">{one}</th>' for one in columns)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
 
 def _body(operation: Mapping[str, Any]) -> str:
     if "requestBody" not in operation:
         return ""
     content = operation["requestBody"]["content"]["application/json"]
-    return f"<p>Takes {_type(content['schema'])}, such as</p>{_example(content)}"
+    return f"<p>Takes {_type(content['schema'])}, such as</p>{_example('A request', content)}"
 
 
 def _answer(operation: Mapping[str, Any]) -> str:
     content = operation["responses"]["200"].get("content", {}).get("application/json")
-    return f"<p>An answer, such as</p>{_example(content)}" if content else ""
+    return f"<p>An answer, such as</p>{_example('An answer', content)}" if content else ""
 
 
-def _example(content: Mapping[str, Any]) -> str:
-    return f'<pre tabindex="0">{escape(json.dumps(content["example"], ensure_ascii=False, indent=2))}</pre>'
+def _example(name: str, content: Mapping[str, Any]) -> str:
+    words = escape(json.dumps(content["example"], ensure_ascii=False, indent=2))
+    return f'<pre tabindex="0" role="group" aria-label="{name}">{words}</pre>'
 
 
 def _response(status: str, response: Mapping[str, Any]) -> str:
     body = "".join(_type(one["schema"]) for one in response.get("content", {}).values())
-    return f"<tr><td>{escape(phrase(status))}</td><td>{escape(response['description'])}</td><td>{body}</td></tr>"
+    head = f'<th scope="row">{escape(phrase(status))}</th>'
+    return f"<tr>{head}<td>{escape(response['description'])}</td><td>{body}</td></tr>"
 
 
 def _schema(name: str, schema: Mapping[str, Any]) -> str:
     required = schema.get("required", ())
     rows = "".join(
-        f"<tr><td><code>{escape(field)}</code></td><td>{_type(one)}{_bounds(one)}</td>"
+        f'<tr><th scope="row"><code>{escape(field)}</code></th>'
+        f"<td>{_type(one)}{_bounds(one)}</td>"
         f"<td>{'required' if field in required else 'optional'}</td><td>{escape(one.get('description', ''))}</td></tr>"
         for field, one in schema.get("properties", {}).items()
     )
-    table = f"<table><tr><th>Field</th><th>Type</th><th></th><th>Meaning</th></tr>{rows}</table>" if rows else ""
+    table = _table(("Field", "Type", "Needed", "Meaning"), rows) if rows else ""
     values = f"<p>{_type(schema)}</p>" if "enum" in schema else ""
     return f'<h3 id="{escape(name)}">{escape(name)}</h3><p>{escape(schema.get("description", ""))}</p>{values}{table}'
 

@@ -93,6 +93,17 @@ def test_arrow_keys_that_are_not_for_the_mentions_are_left_alone(page: Page) -> 
         expect(mention).to_be_focused()
 
 
+@pytest.mark.parametrize("width", [320, 360, 1280])
+def test_the_docs_break_no_word_and_need_no_sideways_scrolling(open_page: Callable[..., Page], width: int) -> None:
+    page = open_page(width=width)
+    page.goto(f"{page.url}docs")
+    assert Axe().run(page).response["violations"] == []
+    assert page.evaluate("() => document.documentElement.scrollWidth") == width
+    lines = page.locator("td a").evaluate_all("all => all.map((one) => one.getClientRects().length)")
+    assert set(lines) == {1}
+    assert page.locator("pre").first.evaluate("one => one.ariaLabel") == "A request"
+
+
 def test_a_fault_of_the_form_is_tied_to_its_field_until_it_is_mended(page: Page) -> None:
     text, name, problem = (page.locator(f"#{one}") for one in ("text", "process-name", "problem"))
     page.click("#submit")
