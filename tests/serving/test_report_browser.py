@@ -147,6 +147,26 @@ def test_the_last_page_keeps_the_focus_and_is_read_out(tmp_path: Path) -> None:
         assert page.get_by_role("table", name="All rows").count() == 1
 
 
+def test_paper_has_whole_charts_and_says_which_rows_it_has(tmp_path: Path) -> None:
+    rows = [
+        row(index, f"Actor {index}", "support", "Sochi", date=f"2018-{1 + index // 28:02}-{1 + index % 28:02}")
+        for index in range(60)
+    ]
+    with browsing(write(tmp_path, rows), 1200, "light") as page:
+        drawings = page.locator(".chart svg.marks")
+        sync_api.expect(drawings.first).to_be_visible(timeout=PATIENCE)
+        page.emulate_media(media="print")
+        page.set_viewport_size({"width": 720, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        edges = drawings.evaluate_all("all => all.map((one) => one.getBoundingClientRect().right)")
+        assert max(edges) <= 720
+        for told in ("#found", "#where"):
+            assert page.locator(told).is_visible()
+        for control in ("#search", "#next"):
+            assert not page.locator(control).is_visible()
+        assert page.locator(".sign").first.evaluate("one => getComputedStyle(one).printColorAdjust") == "exact"
+
+
 def test_files_can_be_saved(opened: Page) -> None:
     with opened.expect_download() as saved:
         opened.get_by_role("button", name="Save network.graphml").click()
