@@ -75,6 +75,15 @@ def test_it_fits_and_makes_rows_a_page_at_a_time(page: Page) -> None:
     assert page.locator(".record b").first.text_content() == first
 
 
+def test_the_last_page_keeps_the_focus(page: Page) -> None:
+    page.fill("#search", "gs-00")  # nine records: one page
+    page.wait_for_function("() => document.getElementById('where').textContent === 'page 1 of 1'")
+    for name in ("next", "back2"):
+        page.locator(f"#{name}").press("Enter")
+        assert page.evaluate("document.activeElement.id") == name
+    assert page.get_by_role("status").filter(has_text="page 1 of 1").count() == 1
+
+
 def test_filters_and_search_keep_just_what_is_asked_for(page: Page, small_corpus: Path) -> None:
     corpus = [one.record for one in load_corpus([small_corpus])]
     assert found(page) == len(corpus) + 30
@@ -109,6 +118,9 @@ def test_a_record_opens_with_its_marks_and_an_actor_leaves_only_its_own(page: Pa
     button = one.locator(".actors button").first
     button.click()
     assert button.get_attribute("aria-pressed") == "true"
+    page.emulate_media(forced_colors="active")
+    styles = "all => all.map((one) => getComputedStyle(one).outlineStyle)"
+    assert one.locator(".actors button").evaluate_all(styles)[:2] == ["solid", "none"]
     assert set(one.locator(".mention.on").all_text_contents()) == set(record.actors[0].mentions)
     button.click()
     assert one.locator(".on").count() == 0

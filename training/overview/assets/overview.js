@@ -42,8 +42,9 @@ function show(number) {
   byId("list").replaceChildren(...found.slice(page * PAGE, (page + 1) * PAGE).map(row));
   byId("found").textContent = `${found.length.toLocaleString("en")} of ${records.length.toLocaleString("en")} records`;
   byId("where").textContent = `page ${page + 1} of ${pages}`;
-  for (const id of ["back", "back2"]) byId(id).disabled = page === 0;
-  for (const id of ["next", "next2"]) byId(id).disabled = page + 1 >= pages;
+  // Not disabled: a button that is loses the focus.
+  for (const id of ["back", "back2"]) byId(id).setAttribute("aria-disabled", page === 0);
+  for (const id of ["next", "next2"]) byId(id).setAttribute("aria-disabled", page + 1 >= pages);
 }
 
 function row(record) {
@@ -166,15 +167,16 @@ async function start() {
   let waiting;
   byId("search").addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(find, 120); });
   for (const name of Object.keys(FILTERS)) byId(name).addEventListener("change", find);
-  for (const id of ["back", "back2"]) byId(id).addEventListener("click", () => turn(-1));
-  for (const id of ["next", "next2"]) byId(id).addEventListener("click", () => turn(1));
+  for (const id of ["back", "back2"]) byId(id).addEventListener("click", (event) => turn(event.currentTarget, -1));
+  for (const id of ["next", "next2"]) byId(id).addEventListener("click", (event) => turn(event.currentTarget, 1));
   byId("filters").addEventListener("submit", (event) => event.preventDefault());
   addEventListener("hashchange", follow);
   find();
   follow();
 }
 
-function turn(step) {
+function turn(button, step) {
+  if (button.getAttribute("aria-disabled") === "true") return;
   show(page + step);
   byId("records").scrollIntoView();
 }
