@@ -6,6 +6,10 @@ import { Refused, Unreachable, classify } from "./service.js";
 /** Whether the focus is on something in the results: whoever is there is not called away. */
 const isAtWork = () => document.activeElement.matches("#results *:not(#results-title)");
 
+function tellBusy(seconds) {
+  byId("status").textContent = `The service is busy. It is asked again in ${counted(seconds, "second")}…`;
+}
+
 /** `onArticle(article, isFirst)` takes each document that was read; of several, one is the first. */
 export class Reading {
   constructor(onArticle) {
@@ -69,7 +73,7 @@ export class Reading {
   async readOne(content) {
     const { signal } = this.stop;
     try {
-      const response = await classify(content.request, signal);
+      const response = await classify(content.request, signal, tellBusy);
       this.count += 1;
       this.onArticle({ ...content, response }, this.count === 1);
     } catch (error) {

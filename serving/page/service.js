@@ -27,8 +27,8 @@ async function loadPatience() {
   return told === null ? DEFAULT_PATIENCE : 10 + told;
 }
 
-/** Classify one document, unless `signal` stops it; a full queue is waited for. */
-export async function classify(request, signal, tries = 5) {
+/** Classify one document, unless `signal` stops it; a full queue is waited for, after `onBusy(seconds)`. */
+export async function classify(request, signal, onBusy, tries = 5) {
   let [answer, patience] = [null, DEFAULT_PATIENCE];
   try {
     patience = await loadPatience();
@@ -42,8 +42,10 @@ export async function classify(request, signal, tries = 5) {
     throw new Unreachable(SILENT);
   }
   if (answer.status === 429 && tries > 1) {
-    await wait(Number(answer.headers.get("Retry-After")) || 1, signal);
-    return classify(request, signal, tries - 1);
+    const seconds = Number(answer.headers.get("Retry-After")) || 1;
+    onBusy(seconds);
+    await wait(seconds, signal);
+    return classify(request, signal, onBusy, tries - 1);
   }
   const body = await answer.json().catch(() => null);
   if (answer.ok && body) return body;

@@ -154,7 +154,7 @@ def open_page(browser: Browser, page_url: str) -> Iterator[Callable[..., Page]]:
 
 def _is_fault(said: ConsoleMessage) -> bool:
     """Chromium calls a refusal of the service's, or its silence, an error too; the page tells it in words."""
-    told = ("status of 400", "net::ERR_FAILED")
+    told = ("status of 400", "status of 429", "net::ERR_FAILED")
     return said.type == "error" and not any(one in said.text for one in told)
 
 

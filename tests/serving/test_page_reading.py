@@ -46,6 +46,15 @@ def test_an_example_that_does_not_come_is_told(page: Page) -> None:
     expect(page.locator("#problem")).to_be_hidden()
 
 
+def test_a_busy_service_is_told_and_asked_again(page: Page) -> None:
+    page.route("**/classify", lambda route: route.fulfill(status=429, headers={"Retry-After": "2"}, json={}), times=1)
+    page.fill("#text", TEXT)
+    page.click("#submit")
+    expect(page.locator("#status")).to_have_text("The service is busy. It is asked again in 2 seconds…")
+    expect(page.locator("#results-title")).to_be_focused()
+    expect(page.locator("#status")).to_be_empty()
+
+
 def test_a_reading_can_be_cancelled_and_files_dropped_meanwhile_wait(page: Page) -> None:
     held: list[Route] = []
     page.route("**/classify", lambda route: held.append(route))
