@@ -2,6 +2,7 @@
 import { byId, goTo } from "./dom.js";
 import { counted, listed } from "./labels.js";
 import { Refused, Unreachable, classify } from "./service.js";
+import { keyOf } from "./shelf.js";
 
 /** Whether the focus is on something in the results: whoever is there is not called away. */
 const isAtWork = () => document.activeElement.matches("#results *:not(#results-title)");
@@ -57,6 +58,7 @@ export class Reading {
   begin() {
     this.stop = new AbortController();
     this.count = 0;
+    this.keys = new Set();
     byId("submit").setAttribute("aria-disabled", "true");
     byId("cancel").hidden = false;
   }
@@ -64,7 +66,7 @@ export class Reading {
   end() {
     this.stop = null;
     byId("submit").removeAttribute("aria-disabled");
-    byId("status").textContent = this.count > 1 ? `${counted(this.count, "article")} read.` : "";
+    byId("status").textContent = this.count > 1 ? this.outcome() : "";
     this.tell();
     if (!byId("problem").hidden && !isAtWork()) goTo(byId("problem"));
     byId("cancel").hidden = true;
@@ -75,6 +77,7 @@ export class Reading {
     try {
       const response = await classify(content.request, signal, tellBusy);
       this.count += 1;
+      this.keys.add(keyOf({ ...content, response }));
       this.onArticle({ ...content, response }, this.count === 1);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
@@ -83,6 +86,13 @@ export class Reading {
       const message = signal.aborted ? "Not read: cancelled." : error.message;
       this.failures.push(...[content, ...others].map((one) => ({ content: one, message })));
     }
+  }
+
+  /** How many were read, and how many of them the shelf has in another's place. */
+  outcome() {
+    const twins = this.count - this.keys.size;
+    const told = twins ? ` ${counted(twins, "article")} took the place of another with the same text.` : "";
+    return `${counted(this.count, "article")} read.${told}`;
   }
 
   /** One sentence for each kind of failure, with the names of the documents. */

@@ -1,7 +1,8 @@
 // The articles that were read: kept, named apart, listed, removed.
 import { button } from "./dom.js";
 
-const keyOf = ({ text, response }) => JSON.stringify([response.process.name, text]);
+/** By what the shelf knows an article again, whatever its title and date. */
+export const keyOf = ({ text, response }) => JSON.stringify([response.process.name, text]);
 const snippet = (text) => text.trim().slice(0, 50).replace(/\s+/g, " ");
 const labelOf = ({ date, title }) => `${date ? `${date} · ` : ""}${title}`;
 

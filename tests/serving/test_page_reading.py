@@ -91,6 +91,16 @@ def test_who_corrects_the_first_of_several_is_left_at_it(page: Page) -> None:
     expect(page.locator("#articles button")).to_have_text(["a", "b", "c"])
 
 
+def test_files_of_the_same_text_are_told(page: Page) -> None:
+    twin: FilePayload = {**FILES[0], "name": "twin.txt"}
+    page.set_input_files("#files", [*FILES, twin])
+    expect(page.locator("#status")).to_have_text(
+        "4 articles read. 1 article took the place of another with the same text."
+    )
+    expect(page.locator("#articles button")).to_have_text(["twin", "b", "c"])
+    expect(page.locator("#article-title")).to_have_text("twin")
+
+
 def test_an_answer_that_does_not_come_is_waited_for_no_longer(page: Page) -> None:
     page.route("**/limits.json", lambda route: route.fulfill(json={"longest_answer": -9}))
     page.route("**/classify", lambda route: None)
