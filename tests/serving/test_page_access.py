@@ -182,6 +182,16 @@ def test_the_article_that_is_shown_is_told_in_forced_colours_too(open_page: Call
         expect(buttons.nth(1 - shown)).to_have_css("border-bottom-width", "1px")
 
 
+def test_titles_on_a_phone_are_told_whole(open_page: Callable[..., Page]) -> None:
+    page = open_page(width=360)
+    page.set_input_files(
+        "#files", [named(f"A long title of a report of that day, {name}", text) for name, text in FILES.items()]
+    )
+    buttons = page.locator("#articles button")
+    expect(buttons).to_have_count(2)
+    assert buttons.evaluate_all("all => all.map((one) => one.scrollWidth - one.clientWidth)") == [0, 0]
+
+
 def test_print_has_all_of_the_text_and_no_form(page: Page) -> None:
     read(page, f"{TEXT}\n" + "Nothing happened.\n" * 200)
     page.emulate_media(media="print")
