@@ -26,6 +26,11 @@ def test_every_file_of_the_page_is_served(page_url: str) -> None:
         assert answer.content == path.read_bytes()
 
 
+def test_the_modules_come_at_once() -> None:
+    listed = re.findall(r'rel="modulepreload" href="page/([^"]+)"', (PAGE / "index.html").read_text(encoding="utf-8"))
+    assert sorted(["app.js", *listed]) == sorted(path.name for path in PAGE.glob("*.js"))
+
+
 def test_the_policy_lets_nothing_in_from_elsewhere(page_url: str) -> None:
     for path in load_assets(load_bundle(RELEASED), Limits()):
         headers = httpx.get(page_url.rstrip("/") + path, timeout=60).headers
