@@ -245,6 +245,23 @@ def test_marks_in_a_quoted_name_part_no_columns_of_a_table(imported: Callable[..
     assert imported(stream.getvalue(), "back.csv") == imported(filled(LABELS), "back.csv")
 
 
+def test_a_bar_that_stands_in_the_text_parts_nothing(imported: Callable[..., list[dict[str, Any]]]) -> None:
+    text = "Coordination | Madani came to Sochi. Coordination | Khartoum stayed away, and its envoy stayed home."
+    stream = io.StringIO(newline="")
+    csv.writer(stream).writerows(
+        [
+            ("document", "process", "actor", "label", "evidence", "mentions", "text"),
+            ("a", PROCESS, "Madani", "support", "came", "Coordination | Madani", text),
+            ("a", PROCESS, "Khartoum", "boycott", "stayed away|stayed home", "Coordination | Khartoum | its envoy", ""),
+        ]
+    )
+    (record,) = imported(stream.getvalue(), "back.csv")
+    madani, khartoum = record["actors"]
+    assert madani["mentions"] == ["Coordination | Madani"]
+    assert khartoum["mentions"] == ["Coordination | Khartoum", "its envoy"]
+    assert khartoum["evidence"] == ["stayed away", "stayed home"]
+
+
 def test_a_row_may_be_left_open_or_dropped(imported: Callable[..., list[dict[str, Any]]]) -> None:
     (record,) = imported(filled({"Turkey": "?", "Delta Council": "Boycott", "mediator": "-"}), "back.csv")
     turkey, council = record["actors"]

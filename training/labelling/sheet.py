@@ -93,8 +93,8 @@ def read_sheet(path: Path) -> Reading:
         if not any(row["label"] for _, row in rows):
             reading.left_out["not labelled"] += 1
             continue
-        actors = tuple((place, one) for place, row in rows if (one := _actor(reading, place, row)))
         text = _text(reading, rows)
+        actors = tuple((place, one) for place, row in rows if (one := _actor(reading, place, row, text)))
         if text:
             reading.texts.append(LabelledText(rows[0][0], process, text, actors))
     return reading
@@ -145,7 +145,7 @@ def _text(reading: Reading, rows: Sequence[tuple[int, Mapping[str, str]]]) -> st
     return next(iter(texts), "")
 
 
-def _actor(reading: Reading, place: int, row: Mapping[str, str]) -> dict[str, Any] | None:
+def _actor(reading: Reading, place: int, row: Mapping[str, str], text: str) -> dict[str, Any] | None:
     label = row["label"].lower()
     if label == _NO_ACTOR:
         return None
@@ -158,12 +158,20 @@ def _actor(reading: Reading, place: int, row: Mapping[str, str]) -> dict[str, An
         reading.fault(place, f"ambiguous: received {ambiguous!r}; allowed are yes and no")
     return {
         "actor": row["actor"],
-        "mentions": _parts(row["mentions"]) or [row["actor"]],
+        "mentions": _parts(row["mentions"], text) or [row["actor"]],
         "label": "none" if label == _OPEN else label,
-        "evidence": _parts(row["evidence"]) if label in LABELS and label != "none" else [],
+        "evidence": _parts(row["evidence"], text) if label in LABELS and label != "none" else [],
         "ambiguous": label == _OPEN or ambiguous in _YES,
     }
 
 
-def _parts(cell: str) -> list[str]:
-    return list(dict.fromkeys(part for one in cell.split(_BETWEEN.strip()) if (part := one.strip())))
+def _parts(cell: str, text: str) -> list[str]:
+    """What the marks part; one that stands so in the text, as in a name, parts nothing."""
+    mark = _BETWEEN.strip()
+    pieces, parts = cell.split(mark), []
+    while pieces:
+        runs = (mark.join(pieces[:count]).strip() for count in range(len(pieces), 1, -1))
+        part = next((run for run in runs if run in text), pieces[0].strip())
+        pieces = pieces[part.count(mark) + 1 :]
+        parts.append(part)
+    return list(dict.fromkeys(filter(None, parts)))
