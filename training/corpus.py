@@ -62,7 +62,8 @@ SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 _PRONOUNS = frozenset(
     ["he", "she", "it", "they", "we", "i", "you", "his", "her", "its", "their", "our", "my", "who", "him", "them", "us"]
 )
-
+#: What word processors and spreadsheets put for each other.
+_ALIKE = ("'’‘ʼ`´", '"“”„«»', "-‐‑–—")
 
 Filled = Annotated[str, Field(pattern=r"\S")]
 
@@ -82,7 +83,7 @@ class LabelledActor(Strict):
     readings: tuple[Label, ...] = ()
 
     def as_in(self, text: str) -> LabelledActor:
-        """The same, with a space for each line break in its strings that is one in the text."""
+        """The same, with spaces, quotation marks and dashes as the text has them; programs change those."""
         mentions, evidence = (tuple(_as_in(text, one) for one in ones) for ones in (self.mentions, self.evidence))
         if (mentions, evidence) == (self.mentions, self.evidence):
             return self
@@ -90,10 +91,17 @@ class LabelledActor(Strict):
 
 
 def _as_in(text: str, words: str) -> str:
-    if "\n" not in words or words in text:
+    if words in text:
         return words
-    found = re.search("".join("[\r\n ]" if char in "\r\n" else re.escape(char) for char in words), text)
+    found = re.search("".join(_alike(one) for one in re.findall(r"\s+|.", words)), text)
     return found.group() if found else words
+
+
+def _alike(part: str) -> str:
+    """A pattern for one character, or a run of spaces, and all that is put in its place."""
+    if part.isspace():
+        return r"\s+"
+    return next((f"[{re.escape(ones)}]" for ones in _ALIKE if part in ones), re.escape(part))
 
 
 class Source(Strict):

@@ -193,3 +193,15 @@ def test_broken_lines_are_joined_as_they_are_when_classified(write_records: Call
     torn = {**turkey, "evidence": ["will\ngive a delegation"]}
     with pytest.raises(CorpusError, match="is not in the text"):
         load_corpus([write_records({"text": text, "actors": [torn, council]})])
+
+
+def test_quotation_marks_dashes_and_spaces_are_as_the_text_has_them(write_records: Callable[..., Path]) -> None:
+    text = "Turkey’s envoy called it “a show” – and\u00a0went home. The Delta Council stayed away."
+    turkey = actor(
+        mentions=["Turkey", "Turkey's envoy"], label="boycott", evidence=['called it "a show" - and went', "“a show”"]
+    )
+    (one,) = load_corpus([write_records({"text": text, "actors": [turkey]})])
+    assert one.record.actors[0].mentions == ("Turkey", "Turkey’s envoy")
+    assert one.record.actors[0].evidence == ("called it “a show” – and\u00a0went", "“a show”")
+    told = faults(write_records({"text": text, "actors": [actor(label="boycott", evidence=['called it "the show"'])]}))
+    assert told[0].endswith("is not in the text")

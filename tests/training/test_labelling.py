@@ -262,6 +262,16 @@ def test_a_bar_that_stands_in_the_text_parts_nothing(imported: Callable[..., lis
     assert khartoum["evidence"] == ["stayed away", "stayed home"]
 
 
+def test_what_a_spreadsheet_made_of_quotation_marks_and_line_breaks_is_found_in_the_text(
+    imported: Callable[..., list[dict[str, Any]]],
+) -> None:
+    (record,) = imported(
+        filled({**LABELS, "mediator": "support"}).replace(";;mediator;;none", ";Geneva’s mediator said;mediator;;none"),
+        "back.csv",
+    )
+    assert record["actors"][2]["evidence"] == ["Geneva's mediator said"]
+
+
 def test_a_row_may_be_left_open_or_dropped(imported: Callable[..., list[dict[str, Any]]]) -> None:
     (record,) = imported(filled({"Turkey": "?", "Delta Council": "Boycott", "mediator": "-"}), "back.csv")
     turkey, council = record["actors"]

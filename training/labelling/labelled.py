@@ -78,7 +78,7 @@ def _actors(reading: Reading, one: LabelledText) -> list[LabelledActor]:
     sound = []
     for place, values in one.actors:
         try:
-            actor = LabelledActor.model_validate(values)
+            actor = LabelledActor.model_validate(values).as_in(one.text)
         except ValidationError as error:
             reading.faults += faults_of(error, f"{reading.path}:{place}: {values['actor']}")
             continue
