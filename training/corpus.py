@@ -175,12 +175,15 @@ def corpus_files(paths: Sequence[Path]) -> list[Path]:
     """The JSONL files among and below ``paths``, in order.
 
     Raises:
-        CorpusError: if a path does not exist or there are no files.
+        CorpusError: if a path does not exist or is no JSONL, or there are no files.
     """
     files: list[Path] = []
     for path in paths:
         if not path.exists():
             raise CorpusError([f"{path}: does not exist; give a .jsonl file or a folder of them"])
+        if not path.is_dir() and path.suffix.lower() != ".jsonl":
+            told = "must end in .jsonl; `train import` makes one of an export of Label Studio or of a table"
+            raise CorpusError([f"{path}: {told}"])
         files += sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
     if not files:
         raise CorpusError([f"{', '.join(map(str, paths))}: no .jsonl files"])
@@ -196,7 +199,10 @@ def load_corpus(paths: Sequence[Path] = (CORPUS,)) -> list[Located]:
     faults: list[str] = []
     located: list[Located] = []
     for path in corpus_files(paths):
-        for number, line in read_lines(path):
+        lines = list(read_lines(path))
+        if not lines:
+            faults.append(f"{path}: is empty; a line must hold a record")
+        for number, line in lines:
             one = _parse_line(path, number, line, faults)
             if one is not None:
                 located.append(one)

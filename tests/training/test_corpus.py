@@ -85,6 +85,19 @@ def test_a_line_that_is_no_json_is_told(tmp_path: Path) -> None:
     assert fault.startswith(f"{path}:1: Invalid JSON")
 
 
+def test_a_file_without_a_record_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "own.jsonl"
+    path.write_text("\n\n")
+    assert faults(path) == [f"{path}: is empty; a line must hold a record"]
+
+
+def test_a_table_or_an_export_is_told_how_it_becomes_records(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("document,label\n1,none\n2,none\n")
+    (fault,) = faults(path)
+    assert fault.startswith(f"{path}: must end in .jsonl; `train import` makes one")
+
+
 def test_a_file_is_read_as_editors_leave_it(tmp_path: Path, write_records: Write) -> None:
     """With a byte order mark, blank lines, and line breaks of Unicode's inside of strings."""
     text = "Turkey will send a delegation to Sochi.\u2028The Delta Council stayed away.\x85It is late."
