@@ -38,6 +38,7 @@ class Data:
         splits: the corpus, divided.
         calibration: records that the probabilities are fitted on, never the test split.
         digest: of the corpus, the listed actors and the known processes.
+        own_files: of labels of the user's own, among the corpus.
     """
 
     splits: Mapping[Split, Sequence[Located]]
@@ -45,6 +46,12 @@ class Data:
     actors: Sequence[Mapping[str, Any]]
     processes: Sequence[Mapping[str, Any]]
     digest: str
+    own_files: Collection[Path] = ()
+
+    @property
+    def own(self) -> list[Located]:
+        """The records of the user's own."""
+        return [one for ones in self.splits.values() for one in ones if one.path in self.own_files]
 
     @property
     def names(self) -> ProcessNames:
@@ -108,11 +115,11 @@ def load_data(
             splits[one.record.split].append(one)
     reports = load_corpus(calibration) if calibration else []
     held_out = _held_out(reports, calibration, "dev", "calibrate", "--calibration") if calibration else splits["dev"]
-    own = set(corpus_files(extra)) if extra else set()
+    own = frozenset(corpus_files(extra)) if extra else frozenset()
     _refuse_copies([one for one in located if one.path in own], reports)
     actors = json.loads((DATA / "actors.json").read_text(encoding="utf-8"))
     digest = hashlib.sha256((corpus_digest(located) + json.dumps([actors, processes])).encode()).hexdigest()
-    return Data(splits, held_out, actors, processes, digest)
+    return Data(splits, held_out, actors, processes, digest, own)
 
 
 def _refuse_copies(own: Sequence[Located], reports: Sequence[Located]) -> None:
@@ -161,17 +168,15 @@ def _held_out(
     return wanted
 
 
-def thin(data: Data, train: int, held_out: int, *, own: Sequence[Path] = ()) -> Data:
-    """The same data with few records, for a quick run.
+def thin(data: Data, train: int, held_out: int) -> Data:
+    """The same data with few records, for a quick run; own labels take up to half of a split, so that it sees them.
 
     Args:
         train: records of the training split, at most; 0 takes all, as ``max_records`` does.
         held_out: of each of the others, and of those to calibrate on.
-        own: files of own labels; what they have takes up to half of a split, so that the run sees them.
     """
-    files = set(corpus_files(own)) if own else set()
     counts = {split: train or len(ones) if split == "train" else held_out for split, ones in data.splits.items()}
-    splits = {split: _spread_own(ones, counts[split], files) for split, ones in data.splits.items()}
+    splits = {split: _spread_own(ones, counts[split], data.own_files) for split, ones in data.splits.items()}
     return replace(data, splits=splits, calibration=spread(data.calibration, held_out))
 
 

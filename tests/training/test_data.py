@@ -28,10 +28,10 @@ def test_a_quick_run_takes_own_labels_before_others(small_corpus: Path, write_re
     text = "Turkey will send a delegation to Sochi. The Delta Council stayed away on day {}."
     own = write_records(*({"split": "train", "text": text.format(day)} for day in range(30)), name="own.jsonl")
     data = load_data([small_corpus], extra=[own])
-    small = thin(data, 8, 5, own=[own])
+    small = thin(data, 8, 5)
     assert [one.path == own for one in small.splits["train"]] == [True] * 4 + [False] * 4
     assert {split: len(ones) for split, ones in small.splits.items()} == {"train": 8, "dev": 5, "test": 5}
-    assert thin(data, 0, 5, own=[own]).splits["train"] == data.splits["train"]
+    assert thin(data, 0, 5).splits["train"] == data.splits["train"]
 
 
 def test_own_labels_that_copy_a_report_are_refused(small_corpus: Path, write_records: Callable[..., Path]) -> None:

@@ -19,9 +19,10 @@ from training.cli.shell import (
     console,
     errors,
     prepare,
+    tell_own,
     told,
 )
-from training.corpus import CORPUS, GOLD, corpus_files, load_corpus
+from training.corpus import CORPUS, GOLD, load_corpus
 
 if TYPE_CHECKING:
     from training.overview.tables import Sheet
@@ -39,7 +40,6 @@ def check(
     """
     prepare()
     from training.data import load_data, require_enough
-    from training.processes import free_names
 
     with told():
         loaded = load_data(data, extra=extra, calibration=calibration, own_processes=process)
@@ -52,9 +52,7 @@ def check(
     console.print(table)
     labels = Counter(actor.label for one in located for actor in one.record.actors)
     console.print("labels: " + ", ".join(f"{label} {count}" for label, count in labels.most_common()))
-    own = set(corpus_files(extra)) if extra else set()
-    for name, count in free_names([one for one in located if one.path in own], loaded.processes).items():
-        console.print(f"{count} of your records on {name!r}, which is no name of a known process")
+    tell_own(loaded)
 
 
 def split(data: DataOption = [CORPUS]) -> None:

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from training.cli.shell import CalibrationOption, DataOption, ExtraOption, ProcessOption, console, prepare, told
+from training.cli.shell import (
+    CalibrationOption,
+    DataOption,
+    ExtraOption,
+    ProcessOption,
+    console,
+    prepare,
+    tell_own,
+    told,
+)
 from training.config import PRESETS, TrainingConfig, choose, parse_changes
 from training.corpus import BEHAVIOUR, CORPUS, GOLD, SPLITS, ProcessNames
 
@@ -81,6 +90,7 @@ def baseline(
         if not overwrite:
             pipeline.check_no_bundle(models / name)
         loaded = load_data(data, extra=extra, calibration=calibration, own_processes=process)
+        tell_own(loaded)
         require_enough(loaded)
         rows = pipeline.bundle_baseline(loaded, models / name)
     _print_rows(rows)
@@ -321,8 +331,9 @@ def _load(
     from training.data import load_data, require_enough, thin
 
     loaded = load_data(data, extra=extra, calibration=calibration, own_processes=process)
+    tell_own(loaded)
     if quick_run:
-        loaded = thin(loaded, config.max_records, _QUICK_HELD_OUT, own=extra)
+        loaded = thin(loaded, config.max_records, _QUICK_HELD_OUT)
     require_enough(loaded)
     return loaded
 

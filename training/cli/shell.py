@@ -5,16 +5,22 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.logging import RichHandler
 
 from stance.errors import CorpusError, StanceError
+from stance.schema import LABELS
+from training.corpus import SPLITS
+
+if TYPE_CHECKING:
+    from training.data import Data
 
 console = Console()
 errors = Console(stderr=True)
@@ -69,3 +75,20 @@ def prepare() -> None:
     for name in ("onnxscript", "onnx_ir", "torch.onnx"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", category=UserWarning, module="torch.*")
+
+
+def tell_own(data: Data) -> None:
+    """Tell where the user's own labels went, and which of them are on a process that is not known."""
+    from training.processes import free_names
+
+    if not data.own:
+        return
+    splits = Counter(str(one.record.split) for one in data.own)
+    labels = Counter(actor.label for one in data.own for actor in one.record.actors)
+    console.print(f"yours: {_told_counts(SPLITS, splits)} record(s); {_told_counts(LABELS, labels)} label(s)")
+    for name, count in free_names(data.own, data.processes).items():
+        console.print(f"{count} of your records on {name!r}, which is no name of a known process")
+
+
+def _told_counts(names: Iterable[str], counts: Counter[str]) -> str:
+    return ", ".join(f"{name} {counts[name]}" for name in names)
