@@ -1,9 +1,10 @@
-"""How far the blind readers of the gold set agree."""
+"""How far those agree who labelled the same actors, blind to each other."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from sklearn.metrics import cohen_kappa_score
 
@@ -14,10 +15,10 @@ from training.corpus import Located
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Of two readers, before their differences were settled.
+    """Of readers, before their differences were settled.
 
     Attributes:
-        cases: actors that both labelled.
+        cases: pairs of readings of one actor; three readers of it make three.
         raw: share of equal labels, 0..1.
         kappa: Cohen's, over the four labels.
         by_label: Cohen's kappa of each label that occurs against the rest.
@@ -30,14 +31,17 @@ class Agreement:
 
 
 def measure_agreement(located: Sequence[Located]) -> Agreement:
-    """Agreement over all actors with two readings.
+    """Agreement over all actors with two readings or more.
 
     Raises:
         CorpusError: if there are none.
     """
-    pairs = [actor.readings for one in located for actor in one.record.actors if len(actor.readings) == 2]
+    pairs = [pair for one in located for actor in one.record.actors for pair in combinations(actor.readings, 2)]
     if not pairs:
-        raise CorpusError(["no actor has two readings; give gold records, whose actors have 'readings'"])
+        told = (
+            "no actor has two readings; `train import` keeps what several annotators of a task said, gold has its own"
+        )
+        raise CorpusError([told])
     first, second = zip(*pairs, strict=True)
     by_label = {
         label: float(cohen_kappa_score([one == label for one in first], [one == label for one in second]))

@@ -71,7 +71,7 @@ Filled = Annotated[str, Field(pattern=r"\S")]
 class LabelledActor(Strict):
     """One actor of a record: the strings that name it, its label, and the strings that show it.
 
-    ``readings`` are the labels of gold's blind readers, before differences were settled.
+    ``readings`` are the labels of blind readers, gold's or several annotators, before differences were settled.
     """
 
     actor: Filled

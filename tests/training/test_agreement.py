@@ -27,6 +27,12 @@ def test_agreement_counts_both_readings(write_records: Callable[..., Path]) -> N
     assert measured.by_label["support"] == 0
 
 
+def test_three_readings_are_three_pairs(write_records: Callable[..., Path]) -> None:
+    actors = [read("Turkey", "Turkey", "support", "support", "support", "conditional")]
+    measured = measure_agreement(load_corpus([write_records({"actors": actors})]))
+    assert (measured.cases, measured.raw) == (3, 1 / 3)
+
+
 def test_without_readings_there_is_nothing_to_measure(write_records: Callable[..., Path]) -> None:
     with pytest.raises(CorpusError, match="no actor has two readings"):
         measure_agreement(load_corpus([write_records({})]))

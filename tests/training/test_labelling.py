@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 import pytest
 
 from stance.errors import CorpusError
+from training.agreement import measure_agreement
 from training.corpus import load_corpus
 from training.labelling.exchange import import_labels
 from training.labelling.judged import Judged, JudgedActor, Quote, Suggestion
@@ -132,7 +133,7 @@ def test_an_arrow_tells_whose_evidence_it_is(imported: Callable[..., list[dict[s
     assert imported(tasks)[0]["actors"][1]["evidence"] == ["stayed away"]
     tasks[0]["annotations"][0]["result"] = kept
     (fault,) = [one for one in faults(imported, tasks) if "whose it is" in one]
-    assert fault.startswith(":1: evidence 'stayed away'")
+    assert fault.startswith(":7: evidence 'stayed away'")
 
 
 def test_an_arrow_to_an_unnamed_mention_of_the_same_words_tells_whose_it_is(
@@ -180,7 +181,7 @@ def test_faults_of_an_export_are_told_by_task(
         results(tasks).remove(one)
     else:
         one["value"] = {**one["value"], **change}
-    assert any(fault.startswith(":1: ") and told in fault for fault in faults(imported, tasks))
+    assert any(fault.startswith(":7: ") and told in fault for fault in faults(imported, tasks))
 
 
 def test_annotations_that_do_not_count(imported: Callable[..., list[dict[str, Any]]]) -> None:
@@ -188,9 +189,74 @@ def test_annotations_that_do_not_count(imported: Callable[..., list[dict[str, An
     tasks[0]["annotations"].append({"result": [], "was_cancelled": True})
     assert len(imported(tasks)) == 1
     tasks[0]["annotations"].append({"result": [], "was_cancelled": False})
-    assert "mark the one that counts as ground truth" in faults(imported, tasks)[0]
+    assert "mark the annotation that counts as ground truth" in faults(imported, tasks)[0]
     tasks[0]["annotations"][0]["ground_truth"] = True
     assert len(imported(tasks)) == 1
+
+
+def annotated(*stances: str) -> list[dict[str, Any]]:
+    """The task as several people label it, who differ in what the Delta Council wants."""
+    tasks = export()
+    (annotation,) = tasks[0].pop("annotations")
+    tasks[0]["annotations"] = [{**copy.deepcopy(annotation), "completed_by": who} for who in range(1, len(stances) + 1)]
+    for one, stance in zip(tasks[0]["annotations"], stances, strict=True):
+        (chosen,) = [
+            part for part in one["result"] if part["id"] == "actor-1-mention-0" and part["from_name"] == "stance"
+        ]
+        chosen["value"]["choices"] = [stance]
+    return tasks
+
+
+def test_annotators_who_agree_need_no_ground_truth(imported: Callable[..., list[dict[str, Any]]]) -> None:
+    (record,) = imported(annotated("boycott", "boycott", "boycott"))
+    assert {one["actor"]: one["label"] for one in record["actors"]} == LABELS
+    assert record["actors"][1]["readings"] == ["boycott"] * 3
+
+
+def test_where_annotators_differ_is_told_and_what_all_said_is_kept(
+    imported: Callable[..., list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    tasks = annotated("boycott", "conditional", "boycott")
+    tasks[0]["annotations"][1]["completed_by"] = {"id": 2, "email": "b@example.org"}
+    told = ":7: Delta Council: boycott (1, 3); conditional (b@example.org); mark the annotation that counts"
+    (fault,) = faults(imported, tasks)
+    assert fault.startswith(told)
+    tasks[0]["annotations"][1]["ground_truth"] = True
+    (record,) = imported(tasks)
+    assert record["actors"][1]["label"] == "conditional"
+    assert record["actors"][1]["readings"] == ["boycott", "conditional", "boycott"]
+    assert measure_agreement(load_corpus([tmp_path / "labels.jsonl"])).cases == 9
+    tasks[0]["annotations"][0]["ground_truth"] = True
+    assert faults(imported, tasks) == [":7: annotations: 2 are marked as ground truth; mark one"]
+
+
+def test_an_actor_that_one_annotator_did_not_mark_is_a_difference(imported: Callable[..., Any]) -> None:
+    tasks = annotated("boycott", "boycott")
+    second = tasks[0]["annotations"][1]
+    second["result"] = [one for one in second["result"] if not one["id"].startswith("actor-2")]
+    (fault,) = faults(imported, tasks)
+    assert fault.startswith(":7: mediator: none (1); not marked (2); ")
+
+
+def test_what_is_wrong_with_an_annotation_that_does_not_count_is_no_fault(
+    imported: Callable[..., list[dict[str, Any]]],
+) -> None:
+    tasks = annotated("boycott", "perhaps", "support")
+    tasks[0]["annotations"][0]["ground_truth"] = True
+    third = tasks[0]["annotations"][2]
+    third["result"] = [one for one in third["result"] if one["from_name"] != "stance"]
+    (record,) = imported(tasks)
+    assert record["actors"][1]["readings"] == ["boycott"]
+    assert record["actors"][0]["readings"] == ["support", "support"]
+
+
+def test_a_mention_of_two_names_is_told(imported: Callable[..., Any]) -> None:
+    tasks = export()
+    for one in results(tasks):
+        if one["id"] == "actor-2-mention-0" and one["from_name"] == "name":
+            one["value"]["text"] = ["mediator; host"]
+    told = ":7: mention 'mediator': received the names 'mediator', 'host'; it may name one actor"
+    assert faults(imported, tasks) == [told]
 
 
 @pytest.mark.parametrize(
@@ -209,13 +275,18 @@ def test_what_is_no_export_is_told(imported: Callable[..., Any], content: str, t
 
 def test_a_text_takes_two_processes(imported: Callable[..., list[dict[str, Any]]]) -> None:
     tasks = [copy.deepcopy(export()[0]) for _ in range(3)]
-    for task, process in zip(tasks, ("Sochi process", "Geneva talks", "Astana talks"), strict=True):
-        task["data"]["process"] = process
+    for number, process in enumerate(("Sochi process", "Geneva talks", "Astana talks")):
+        tasks[number]["id"] = number
+        tasks[number]["data"]["process"] = process
     first, second = imported(tasks)
     assert second["id"] == f"{first['id']}b"
     assert not first["id"].endswith("b")
     tasks[1]["data"]["process"] = "Sochi process"
-    assert faults(imported, tasks) == [":2: text: is labelled on 'Sochi process' twice; keep one of them"]
+    assert len(imported(tasks)) == 2  # labelled twice, alike
+    (stance,) = [one for one in results(tasks[1:]) if one["id"] == "actor-1-mention-0" and one["from_name"] == "stance"]
+    stance["value"]["choices"] = ["conditional"]
+    told = ":1: text: is labelled on 'Sochi process' in 0 too, otherwise; keep one of them"
+    assert faults(imported, tasks) == [told]
 
 
 def filled(labels: dict[str, str], **changes: str) -> str:

@@ -70,16 +70,16 @@ def split(data: DataOption = [CORPUS]) -> None:
 
 
 def agreement(data: GoldDataOption = [GOLD]) -> None:
-    """Tell how far the blind readers of gold labels agree: raw, and Cohen's kappa by label.
+    """Tell how far the readers of labels agree, of gold or of your own: raw, and Cohen's kappa by label.
 
-    Example: train agreement --data data/gold
+    Example: train agreement --data my-labels.jsonl
     """
     prepare()
     from training.agreement import measure_agreement
 
     with told():
         measured = measure_agreement(load_corpus(data))
-    table = Table("label", "kappa", title=f"{measured.cases} actors read twice, {100 * measured.raw:.1f}% alike")
+    table = Table("label", "kappa", title=f"{measured.cases} pairs of readings, {100 * measured.raw:.1f}% alike")
     for label, kappa in {"all": measured.kappa, **measured.by_label}.items():
         table.add_row(label, f"{kappa:.3f}")
     console.print(table)

@@ -23,7 +23,7 @@ class LabelledText:
     """A text with the labels that somebody gave its actors.
 
     Attributes:
-        place: of the task in the export, or of the text's first row in the table.
+        place: the task's id in Label Studio, or the text's first row in the table.
         actors: each with its place and the fields of :class:`training.corpus.LabelledActor`.
     """
 
@@ -31,6 +31,11 @@ class LabelledText:
     process: str
     text: str
     actors: tuple[tuple[int, dict[str, Any]], ...]
+
+    @property
+    def stances(self) -> dict[str, tuple[str, bool]]:
+        """Each actor's label, and whether it is ambiguous."""
+        return {one["actor"]: (one["label"], one["ambiguous"]) for _, one in self.actors}
 
 
 @dataclass(slots=True)
@@ -54,17 +59,21 @@ def to_records(reading: Reading, *, register: Register) -> list[Record]:
         CorpusError: with one ``file:row`` for each fault.
     """
     located: list[Located] = []
-    uses: defaultdict[str, list[str]] = defaultdict(list)
+    uses: defaultdict[str, dict[str, LabelledText]] = defaultdict(dict)
     for one in reading.texts:
         actors = _actors(reading, one)
         if not one.actors:
             reading.left_out["without an actor"] += 1
-        elif one.process in uses[one.text]:
-            reading.fault(one.place, f"text: is labelled on {one.process!r} twice; keep one of them")
+        elif first := uses[one.text].get(one.process):
+            if first.stances == one.stances:
+                reading.left_out["labelled twice, alike"] += 1
+            else:
+                told = f"text: is labelled on {one.process!r} in {first.place} too, otherwise; keep one of them"
+                reading.fault(one.place, told)
         elif len(uses[one.text]) > 1:
             reading.left_out["a text's third process"] += 1
         elif len(actors) == len(one.actors):
-            uses[one.text].append(one.process)
+            uses[one.text][one.process] = one
             twin = "b" if len(uses[one.text]) > 1 else ""
             located += _located(reading, one, f"{_identify(one.text)}{twin}", actors, register)
     faults = reading.faults or check_records(located)

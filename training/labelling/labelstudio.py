@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from stance.schema import LABELS
+from training.labelling.annotators import Annotation, settle
 from training.labelling.judged import JudgedActor, Quote, Suggestion
 from training.labelling.labelled import LabelledText, Reading
 from training.labelling.regions import ACTOR, AMBIGUOUS, EVIDENCE, NAME, SPAN, STANCE, Region, parse_regions
@@ -76,14 +77,16 @@ def _result(region: str, control: str, kind: str, quote: Quote, **value: Any) ->
 
 
 def read_export(path: Path) -> Reading:
-    """A project exported as JSON; faults are told as ``file:task``, counted from 1."""
+    """A project exported as JSON; faults are told as ``file:task``, by the task's id in Label Studio."""
     reading = Reading(path)
-    for place, task in enumerate(_load_tasks(reading), start=1):
-        results = _annotation(reading, place, task)
-        if results is not None:
+    for number, task in enumerate(_load_tasks(reading), start=1):
+        place = task["id"] if isinstance(task, dict) and isinstance(task.get("id"), int) else number
+        given = _annotations(reading, place, task)
+        if given:
             data = task["data"]
-            actors = _actors(reading, place, parse_regions(results, data["text"]))
-            reading.texts.append(LabelledText(place, data["process"], data["text"], actors))
+            actors = settle(reading, place, [_read_annotation(path, place, one, data["text"]) for one in given])
+            if actors is not None:
+                reading.texts.append(LabelledText(place, data["process"], data["text"], actors))
     return reading
 
 
@@ -102,37 +105,44 @@ def _load_tasks(reading: Reading) -> list[Any]:
     return value
 
 
-def _annotation(reading: Reading, place: int, task: Any) -> list[Mapping[str, Any]] | None:
-    """The results of the one annotation that counts; ``None`` if there is none or the task is at fault."""
+def _annotations(reading: Reading, place: int, task: Any) -> list[Mapping[str, Any]]:
+    """The annotations that were not cancelled; none if the task is at fault."""
     if not isinstance(task, dict) or not isinstance(task.get("annotations"), list):
         reading.fault(place, "annotations: there are none; export the project as JSON, not JSON-MIN")
-        return None
+        return []
     data = task.get("data")
     for name in ("text", "process"):
         if not isinstance(data, dict) or not isinstance(data.get(name), str) or not data[name].strip():
             reading.fault(place, f"data.{name}: must be a text; label the tasks that `train suggest` wrote")
-            return None
+            return []
     given = [one for one in task["annotations"] if isinstance(one, dict) and not one.get("was_cancelled")]
-    given = [one for one in given if one.get("ground_truth")] or given
     if not given:
         reading.left_out["not labelled"] += 1
-        return None
-    if len(given) > 1:
-        reading.fault(place, f"annotations: received {len(given)}; mark the one that counts as ground truth")
-        return None
-    results = given[0].get("result")
-    return [one for one in results if isinstance(one, dict)] if isinstance(results, list) else []
+    return given
 
 
-def _actors(reading: Reading, place: int, regions: Sequence[Region]) -> tuple[tuple[int, dict[str, Any]], ...]:
+def _read_annotation(path: Path, place: int, annotation: Mapping[str, Any], text: str) -> Annotation:
+    aside = Reading(path)  # the faults of an annotation that does not count are none of the file
+    given, who = annotation.get("result"), annotation.get("completed_by")
+    results = [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []
+    actors = _actors(aside, place, parse_regions(results, text))
+    name = who.get("email") or who.get("id") if isinstance(who, dict) else who
+    return Annotation(str(name), bool(annotation.get("ground_truth")), actors, aside.faults)
+
+
+def _actors(reading: Reading, place: int, regions: Sequence[Region]) -> list[dict[str, Any]]:
     mentions = [one for one in regions if one.kind == ACTOR]
     owners = {one.text: one.names[0] for one in mentions if one.names}
     names = list(dict.fromkeys(_owner(one, owners) for one in mentions))
     regions = [_with_related(one, owners) for one in regions]
+    for one in mentions:
+        if len(one.names) > 1:
+            told = ", ".join(map(repr, one.names))
+            reading.fault(place, f"mention {one.text!r}: received the names {told}; it may name one actor")
     for one in regions:
         if one.kind == EVIDENCE:
             _check_evidence(reading, place, one, names)
-    return tuple((place, _actor(reading, place, name, regions, owners)) for name in names)
+    return [_actor(reading, place, name, regions, owners) for name in names]
 
 
 def _owner(region: Region, owners: Mapping[str, str]) -> str:

@@ -178,5 +178,5 @@ def _lengths(records: Sequence[Record]) -> Lengths:
 
 
 def _agreement(gold: Sequence[Located]) -> Agreement | None:
-    read_twice = any(len(actor.readings) == 2 for one in gold for actor in one.record.actors)
+    read_twice = any(len(actor.readings) > 1 for one in gold for actor in one.record.actors)
     return measure_agreement(gold) if read_twice else None
