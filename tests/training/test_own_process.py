@@ -58,7 +58,8 @@ def test_the_commands_of_the_page_run_one_after_the_other(
 ) -> None:
     (tmp_path / "docs").symlink_to(ROOT / "docs")
     data = ["--data", str(small_corpus)]
-    quick = ["--quick", "--backbone", str(tiny_backbone), "--learning-rate", "1e-3", "--calibration", str(small_corpus)]
+    quick = ["--quick", "--backbone", str(tiny_backbone), "--set", "learning_rate=1e-3"]
+    quick += ["--calibration", str(small_corpus)]
     lines = commands()
     assert len(lines) == 7
     for line in lines:

