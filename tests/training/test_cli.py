@@ -163,7 +163,14 @@ def test_an_unknown_preset_is_named() -> None:
 
 
 def test_export_without_a_model_says_what_to_do(tmp_path: Path) -> None:
-    assert "run `train finetune` first" in train("export", "--runs", tmp_path, code=1)
+    assert "run `train finetune` first" in train("export", "--runs", tmp_path, "--models", tmp_path, code=1)
+
+
+def test_export_replaces_no_bundle_unasked(tmp_path: Path) -> None:
+    (tmp_path / "models" / "default").mkdir(parents=True)
+    args = ["export", "--runs", tmp_path / "runs", "--models", tmp_path / "models"]
+    assert "holds a bundle; give another --name, or replace it with --overwrite" in train(*args, code=1)
+    assert "run `train finetune` first" in train(*args, "--overwrite", code=1)
 
 
 def test_a_run_of_another_version_is_not_exported(tmp_path: Path) -> None:

@@ -62,6 +62,7 @@ QuickOption = Annotated[
     bool, typer.Option("--quick", help="A small part of the data, one epoch: tries the pipeline, not the model.")
 ]
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on from what an earlier, stopped run left.")]
+ReplaceOption = Annotated[bool, typer.Option("--overwrite", help="Replace a bundle of that name.")]
 OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Begin anew, whatever an earlier run of that name left, a bundle too.")
 ]
@@ -74,7 +75,7 @@ def baseline(
     calibration: CalibrationOption = [GOLD],
     name: NameOption = "baseline",
     models: ModelsOption = Path("models"),
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a bundle of that name.")] = False,
+    overwrite: ReplaceOption = False,
 ) -> None:
     """Fit the scikit-learn baseline, compare it with the yardsticks, and write it as a bundle.
 
@@ -146,6 +147,7 @@ def export(
     models: ModelsOption = Path("models"),
     runs: RunsOption = Path("runs"),
     seed: SeedOption = _DEFAULT.seed,
+    overwrite: ReplaceOption = False,
 ) -> None:
     """Export what `train finetune` left: ONNX int8 with a parity check, calibrated, scored, written as a bundle.
 
@@ -156,6 +158,8 @@ def export(
     from training.runs import Earlier, Run
 
     with told():
+        if not overwrite:
+            pipeline.check_no_bundle(models / name)
         config, held_out = pipeline.load_run(
             Run.of(runs / name, seed), data, extra=extra, calibration=calibration, own_processes=process
         )
