@@ -10,10 +10,10 @@ from functools import partial
 
 from stance.deadline import Deadline
 from stance.finder import Finder
-from stance.names import ARTICLES, NameIndex, make_index, split_bracketed
+from stance.names import ARTICLES, NameIndex, is_mere_place, make_index, split_bracketed
 from stance.schema import Actor, Mentioned, Span
-from stance.text import find_words, normalise
-from stance.variants import find_roots, find_state, other_governments, seats
+from stance.text import find_words, normalise, overlaps
+from stance.variants import all_states, find_roots, find_state, is_state, other_governments, seats
 
 #: What stands behind a state that only tells whose opponents somebody is: "Syria's main opposition bloc".
 _OPPONENTS = re.compile(
@@ -31,6 +31,14 @@ class Lexicon:
     def __init__(self, actors: Iterable[Actor]) -> None:
         self.actors = tuple(actors)
         self.index = make_index(self.actors)
+        self.ids = frozenset(actor.id for actor in self.actors)
+        self.known = (*self.actors, *(state for state, _ in all_states() if state.id not in self.ids))
+        self.everyone = make_index(self.known)
+        numbers = {actor.id: number for number, actor in enumerate(self.known)}
+        for state, governments in all_states():
+            for name in governments:
+                if not self.everyone.owners(name):
+                    self.everyone.add(name, numbers[state.id])
 
     def find(self, name: str) -> Actor | None:
         """The listed actor that goes by ``name``, if exactly one does; an article or an abbreviation more is no other
@@ -121,9 +129,20 @@ def find_all(
     Raises:
         DeadlineExceeded: if the deadline passed.
     """
-    finder = Finder(text, (), NameIndex(lexicon.index), lexicon.actors, deadline=deadline)
+    finder = Finder(text, (), NameIndex(lexicon.everyone), lexicon.known, deadline=deadline)
     finder.add_tagged(tagged)
     finder.add_common_nouns()
-    found = [one for one in map(partial(_without_opponents, text), finder.result()) if one.mentions]
-    kept = (one for one in found if one.actor.kind not in _MAY_NOT_ACT or any(map(acts, one.mentions)))
+    marked = sorted(tagged)
+
+    def names_place(span: Span) -> bool:
+        return is_state(find_words(text[span.start : span.end])) and not overlaps(span, marked)
+
+    kept = []
+    for one in map(partial(_without_opponents, text), finder.result()):
+        if one.actor.kind == "state" and one.actor.id not in lexicon.ids:
+            spans = [span for span in one.mentions if not (names_place(span) and is_mere_place(text, span))]
+            if any(acts(span) or not names_place(span) for span in spans):
+                kept.append(replace(one, mentions=tuple(spans)))
+        elif one.mentions and (one.actor.kind not in _MAY_NOT_ACT or any(map(acts, one.mentions))):
+            kept.append(one)
     return sorted(kept, key=lambda one: one.mentions[0])

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from stance.names import MAX_NAME_WORDS
 from stance.schema import Span
 from stance.text import Word, find_words
-from stance.variants import find_roots, is_state
+from stance.variants import FEDERAL, find_roots, is_state
 
 #: Words behind a common noun that make it one of a longer description: "the government forces", "the army of Chad".
 _LONGER = frozenset(
@@ -26,6 +26,8 @@ _ROLES = frozenset("organisers organizers hosts sponsors guarantors mediators fa
 _ORGANS = frozenset(
     "assembly bureau cabinet command commission committee congress council parliament ministry staff".split()
 )
+#: Titles of those whose government it is: "the government of President Santos".
+_HEADS = frozenset(("president", "prime"))
 #: Of a description no more nouns than these are looked for.
 _MAX_TAIL = 3
 #: Words of a state's adjective at most: "Papua New Guinean".
@@ -50,14 +52,18 @@ class Descriptions:
         spans = []
         for place in self._runs(nouns):
             end = self._words[place + len(nouns) - 1].end
-            following = self._words[place + len(nouns) : place + len(nouns) + 1]
+            following = self._words[place + len(nouns) : place + len(nouns) + 2]
             is_longer = self._text[end : end + 1] == "-" or (
                 following
                 and following[0].start == end + 1
                 and (following[0].form in _LONGER or following[0].surface[0].isupper())
+                and not (len(following) > 1 and following[0].form == "of" and following[1].form in _HEADS)
             )
-            if place and self._words[place - 1].form == "the" and not is_longer:
-                spans.append(Span(self._words[place].start, end))
+            first = place
+            while first and self._words[first - 1].form in FEDERAL:
+                first -= 1
+            if first and self._words[first - 1].form == "the" and not is_longer:
+                spans.append(Span(self._words[first].start, end))
         return spans
 
     def states_before(self, nouns: Forms) -> set[str]:

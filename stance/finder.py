@@ -5,35 +5,31 @@ actor already named, and names that no list holds but the model tags.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 
 from stance.deadline import Deadline
 from stance.descriptions import Descriptions, other_wordings, split_description
 from stance.names import (
-    ARTICLES,
     GENERIC,
-    MAX_NAME_WORDS,
-    NO_ACTORS,
     NOT_ALONE,
     PARTICLES,
     Hit,
     NameIndex,
-    close_bracket,
     initials,
-    split_bracketed,
+    person_parts,
     surname,
+    without_titles,
 )
-from stance.schema import MAX_NAME_LENGTH, Actor, Mentioned, Span
-from stance.text import Word, find_words, normalise, overlaps
+from stance.schema import Actor, Mentioned, Span
+from stance.tagged import BODIES, Tagged, is_person
+from stance.text import find_words, normalise, overlaps
 from stance.variants import (
     Root,
+    acts_for_state,
     find_roots,
     find_state,
     governments,
-    is_adjective,
-    is_people,
     is_seat,
     is_state,
     those_who_act_for,
@@ -45,11 +41,14 @@ _INTRODUCED = re.compile(
     rf"|(?:,\s++|(?<=\s))(?:also\s++)?known\s++as\s++(?:the\s++)?{_ABBREVIATION})"
 )
 _OPENED = re.compile(r"\s*\(\s*(?:the\s+)?$")
+#: What stands between a name and another that it is told to go by, which may have a title: "known as Commander Tagub".
+_CALLED = re.compile(
+    r"(?:,?\s+(?:(?:also|better|widely)\s+)?known\s+as|,?\s+alias|,?\s+who\s+goes\s+by|,\s+called)"
+    r"\s+(?:the\s+)?(?:[A-Z][a-z]+\.?\s+)?[\"“']?$"
+)
 _SPELLED_OUT = re.compile(r"\s*+\(\s*+(?:the\s++)?([^\W\d_][^()\n]{4,80})\)")
 #: Abbreviations in brackets that are no other name of what stands before them.
 _AGENCIES = frozenset("AP AFP TASS DPA ANSA SANA IRNA KUNA WAM SPA AA PTI UPI EFE RIA BBC CNN RT CPI".split())
-_HONORIFICS = frozenset("Mr Mrs Ms Dr".split())
-_PRONOUNS = frozenset("his her its their our my this that these those".split())
 #: Common nouns that are an actor by themselves: "the government".
 _COMMON = ("government", "opposition")
 
@@ -73,8 +72,6 @@ class Finder:
     ) -> None:
         self._text = text
         self._words = find_words(text)
-        self._starts = [word.start for word in self._words]
-        self._ends = [word.end for word in self._words]
         self._listed = listed
         self._actors = [*actors, *listed]
         self._asked = len(actors)
@@ -82,15 +79,24 @@ class Finder:
         self._deadline = deadline
         self._named: set[int] = set()
         self._by_short: dict[str, set[int]] = defaultdict(set)
+        self._by_letters: dict[str, set[int]] = defaultdict(set)
+        self._persons: dict[int, list[list[str]]] = defaultdict(list)
+        self._by_word: dict[str, set[int]] = defaultdict(set)
         self._by_root: dict[Root, dict[int, bool]] = defaultdict(dict)
-        self._acting: set[int] = set()
         self._described: dict[int, list[Span]] = defaultdict(list)
         hits = self._scan()
         self._ending = {hit.span.end: hit.actor for hit in hits}
-        self._acting |= {hit.actor for hit in hits if hit.name.is_place}
+        self._governing: set[int] = {hit.actor for hit in hits if acts_for_state(self._surface(hit.span))}
+        self._acting: set[int] = self._governing | {hit.actor for hit in hits if hit.name.is_place}
         for number in {hit.actor for hit in hits}:
             for name in self._actors[number].names:
                 self._remember(number, name)
+
+    def _surface(self, span: Span) -> str:
+        return self._text[span.start : span.end]
+
+    def _is_state(self, number: int) -> bool:
+        return self._actors[number].kind == "state"
 
     def _scan(self) -> list[Hit]:
         return self._index.scan(self._text, self._words, deadline=self._deadline)
@@ -100,39 +106,27 @@ class Finder:
         self._named.add(number)
         for short in _short_forms(name, self._actors[number].kind):
             self._by_short[short].add(number)
+        for letters in _letters(name):
+            self._by_letters[letters].add(number)
+        if is_person(name, self._actors[number].kind):
+            forms = [word.form for word in find_words(name)]
+            self._persons[number].append(forms)
+            for form in forms:
+                self._by_word[form].add(number)
         for root in find_roots(name):
             self._by_root[root][number] = root.acts or self._by_root[root].get(number, False)
 
     def add_tagged(self, spans: Iterable[Span]) -> None:
-        """Take stretches that the model tagged, unless a known name covers them; names of several words first, so that
-        it is known whose short forms the others can be.
+        """Take stretches that the model tagged, unless a known name covers them; the longest first, so that it is known
+        whose short forms the others can be.
         """
-        names = [words for words in map(self._trim, map(self._without_bracket, spans)) if words]
-        for words in sorted(names, key=lambda one: len(one) == 1):
-            self._add_name(close_bracket(self._text, Span(words[0].start, words[-1].end)))
+        names = Tagged(self._text, self._words, self._is_known).names(spans)
+        for name in sorted(names, key=lambda one: (_called_before(self._text, one) is not None, one.start - one.end)):
+            self._add_name(name)
 
-    def _without_bracket(self, span: Span) -> Span:
-        """A tagged stretch without the abbreviation in brackets behind it, which the text introduces."""
-        name, *_ = split_bracketed(self._text[span.start : span.end])
-        return Span(span.start, span.start + len(name))
-
-    def _trim(self, span: Span) -> Sequence[Word]:
-        """The words of a tagged stretch, without articles, honorifics and pronouns; none if no name is left."""
-        first, last = bisect_right(self._ends, span.start), bisect_left(self._starts, span.end)
-        words = self._words[first:last]
-        while words and (not _opens_name(words[0]) or _leads_up(words)):
-            words = words[1:]
-        if not words or len(words) > MAX_NAME_WORDS or words[-1].end - words[0].start > MAX_NAME_LENGTH:
-            return ()
-        if words[-1].surface.islower() and words[-1].form in NO_ACTORS:
-            return ()
-        return words if len(words) > 1 or self._may_stand_alone(words[0], last - 1) else ()
-
-    def _may_stand_alone(self, word: Word, place: int) -> bool:
-        if word.form in GENERIC or word.form in NOT_ALONE or len(word.surface) < 2:
-            return False
-        behind_article = place > 0 and self._words[place - 1].form == "the"
-        return not is_adjective(word.surface) or (behind_article and is_people(word.surface))
+    def _is_known(self, span: Span) -> bool:
+        name = self._surface(span)
+        return bool(self._index.owners(name)) or is_state(find_words(name))
 
     def _add_name(self, name: Span) -> None:
         surface = self._text[name.start : name.end]
@@ -142,8 +136,9 @@ class Finder:
         owners = (
             self._index.owners(surface)
             or self._owners_of_short_form(surface)
+            or self._owners_of_part(surface)
             or self._owners_of_variant(surface)
-            or self._owners_before_bracket(name)
+            or self._owners_before(name)
             or self._owners_of_state(surface)
         )
         if len(owners) == 1:
@@ -154,8 +149,10 @@ class Finder:
             owner = len(self._actors) - 1
         self._remember(owner, surface)
         self._ending[name.end] = owner
-        if is_seat(surface) or any(root.is_state and root.acts for root in find_roots(surface)):
+        if is_seat(surface) or acts_for_state(surface):
             self._acting.add(owner)
+        if acts_for_state(surface):
+            self._governing.add(owner)
         self._index.add(surface, owner, is_place=is_seat(surface))
 
     def _is_whole(self, hit: Hit, surface: str) -> bool:
@@ -176,7 +173,18 @@ class Finder:
     def _owners_of_short_form(self, surface: str) -> set[int]:
         """The actors, already named in full in this text, that a short form may stand for."""
         letters = "".join(filter(str.isalpha, surface))
-        return set(self._by_short.get(letters if letters.isupper() else surface, ()))
+        if not letters.isupper():
+            return set(self._by_short.get(surface, ()))
+        return set(self._by_short.get(letters, ())) or set(self._by_letters.get("".join(sorted(letters)), ()))
+
+    def _owners_of_part(self, surface: str) -> set[int]:
+        """The persons, already named in full, whose names have these words in this order: "Sheikh bin Fareed"."""
+        words = without_titles(find_words(surface))
+        if len(words) < 2 or not all(word.surface[0].isupper() or word.form in PARTICLES for word in words):
+            return self._owners_of_short_form(words[0].surface) if len(words) == 1 else set()
+        forms = [word.form for word in words]
+        owners = set.intersection(*(self._by_word.get(form, set()) for form in forms))
+        return {number for number in owners if any(_is_part(forms, whole) for whole in self._persons[number])}
 
     def _owners_of_variant(self, surface: str) -> set[int]:
         """The actors named so far that go by another name with the same root: "Khartoum" for "Sudan's government"."""
@@ -192,33 +200,50 @@ class Finder:
         names = () if state is None else (*governments(surface), state.name)
         return next(filter(None, map(self._index.owners, names)), set())
 
+    def _owners_before(self, name: Span) -> set[int]:
+        """The actor that a name is told to be another name of: "Zapatista army (EZLN)", "X, better known as Y"."""
+        called = _called_before(self._text, name)
+        owner = self._ending.get(called.start()) if called else None
+        return self._owners_before_bracket(name) if owner is None else {owner}
+
     def _owners_before_bracket(self, name: Span) -> set[int]:
-        """The actor whose name an abbreviation in brackets follows: "Zapatista army (EZLN)"."""
-        surface = self._text[name.start : name.end]
+        surface = self._surface(name)
         opened = _OPENED.search(self._text, max(0, name.start - 8), name.start)
-        if opened is None or sum(map(str.isupper, surface)) < 2 or " " in surface or surface in _AGENCIES:
+        owner = self._ending.get(opened.start()) if opened else None
+        if owner is None or " " in surface or surface in _AGENCIES or self._is_state(owner):
             return set()
-        owner = self._ending.get(opened.start())
-        if owner is None or any(surname(one, self._actors[owner].kind) for one in self._actors[owner].names):
+        names = self._actors[owner].names
+        if any(surname(one, self._actors[owner].kind) for one in names):
             return set()  # a person's party, not the person
-        return {owner}
+        is_body = any(word.form in GENERIC for one in names for word in find_words(one))
+        is_short = sum(map(str.isupper, surface)) >= 2 or (is_body and not is_state(find_words(surface)))
+        return {owner} if is_short else set()
 
     def add_common_nouns(self) -> None:
         """Take "the government" and "the opposition" for the one actor named that they can mean, or else for actors."""
         descriptions = Descriptions(self._text, self._words)
+        is_only_state = sum(map(self._is_state, self._named)) == 1
+        acting = self._acting if is_only_state else self._governing  # "Washington" may be any text's bystander
         for noun in _COMMON:
             spans = descriptions.find((noun,))
-            owners = {number for number in self._named if self._can_be(number, noun)}
+            owners = {number for number in self._named if self._can_be(number, noun, acting)}
             if spans and not owners:
                 self._actors.append(Actor(f"the {noun}"))
                 owners = {len(self._actors) - 1}
             if len(owners) == 1:
                 self._described[owners.pop()] += spans
+        for noun in BODIES:
+            owners = {number for number in self._named if self._has_noun(number, noun)}
+            if len(owners) == 1:
+                self._described[owners.pop()] += descriptions.find((noun,))
 
-    def _can_be(self, number: int, noun: str) -> bool:
+    def _has_noun(self, number: int, noun: str) -> bool:
+        return any(noun in name.split() for name in self._actors[number].names)
+
+    def _can_be(self, number: int, noun: str, acting: Set[int]) -> bool:
         """Whether a common noun can mean an actor: one that is called so, or a state's government by another name."""
         is_called_so = any(name.lower().endswith(noun) for name in self._actors[number].names)
-        return is_called_so or (noun == "government" and number in self._acting)
+        return is_called_so or (noun == "government" and number in acting)
 
     def add_descriptions(self, numbers: Sequence[int]) -> None:
         """Look for actors that were asked for in other words than their names.
@@ -263,7 +288,7 @@ class Finder:
             name = (short.group(1) or short.group(2)) if short else ""
             if name and name == initials(self._text[hit.span.start : hit.span.end]):
                 self._index.add(name, hit.actor)  # whoever else goes by it, in other texts
-            elif sum(map(str.isupper, name)) >= 2 and name not in _AGENCIES:
+            elif sum(map(str.isupper, name)) >= 2 and name not in _AGENCIES and not self._is_state(hit.actor):
                 self.learn(name, hit.actor)
             spelled = _SPELLED_OUT.match(self._text, hit.span.end)
             if spelled and initials(spelled.group(1)) == self._text[hit.span.start : hit.span.end].upper():
@@ -289,27 +314,37 @@ class Finder:
             self._index.add(name, owner, is_place=is_place, is_person=is_person)
 
 
-def _opens_name(word: Word) -> bool:
-    return word.surface[0].isupper() or word.form in PARTICLES
-
-
-def _leads_up(words: Sequence[Word]) -> bool:
-    """Whether the first of the words only leads up to a name; "Our Ukraine" is one, "Our government" none."""
-    first = words[0]
-    if first.form in _PRONOUNS:
-        return len(words) == 1 or words[1].surface.islower()
-    return first.form in ARTICLES or first.surface in _HONORIFICS
+def _called_before(text: str, name: Span) -> re.Match[str] | None:
+    return _CALLED.search(text, max(0, name.start - 48), name.start)
 
 
 def _short_forms(name: str, kind: str | None) -> Iterator[str]:
-    """The initials of a name, and of a person's the surname; the forename too where no list tells who it is."""
+    """The initials of a name, and of a person's the surname; its other parts too where no list tells who it is."""
     letters = initials(name)
     if 2 <= len(letters) <= 7:
         yield letters
+    if not is_person(name, kind):
+        return
     last = surname(name, kind)
-    words = find_words(name)
-    if last is None or is_state(words[:1]) or is_state(words[-1:]) or is_state(words):
-        return  # "Guinea-Bissau" and "Pakistani Taliban" are no persons
-    yield last
-    if kind is None and len(words[0].surface) > 3 and not is_state(words[:1]):
-        yield words[0].surface
+    yield from filter(None, (last,))
+    for part in person_parts(name, kind) if kind is None else ():
+        one = name[part[0].start : part[-1].end]
+        if one != last and len(one) > 3 and not is_state(part):
+            yield one
+
+
+def _letters(name: str) -> Iterator[str]:
+    """Letters that an abbreviation in another language may have, in order: those of "URNG" for "Guatemalan National
+    Revolutionary Unity", and of "FMLN" for "Farabundo Martí National Liberation Front".
+    """
+    letters = "".join(sorted(initials(name)))
+    if 4 <= len(letters) <= 7:
+        yield letters
+    if 5 <= len(letters) <= 7:
+        yield from {letters[:place] + letters[place + 1 :] for place in range(len(letters))}
+
+
+def _is_part(words: Sequence[str], whole: Sequence[str]) -> bool:
+    """Whether a name has some words in their order."""
+    rest = iter(whole)
+    return all(word in rest for word in words)

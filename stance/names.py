@@ -22,7 +22,7 @@ _AT_ONCE = 64
 ARTICLES = frozenset(("the", "a", "an"))
 PARTICLES = frozenset(
     """
-    al el as ash an ar at ad de da del van von der bin ben ibn abu ould ag
+    al el as ash an ar at ad ul de da das del dela di dos du la le los van von der den ter bin ben ibn abu ould ag wa y
     """.split()
 )
 #: Words that make a name one of a body, never of a person.
@@ -85,6 +85,8 @@ _ALSO_WORDS = frozenset("is who us it".split())
 _GAP = re.compile(r"(?:['’`´][sS]?)?\.?[ \t\u00a0\u202f]{0,2}(?:\n[ \t]*)?[\-‐‑–/&]?[ \t]{0,2}")
 _BRACKETED = re.compile(r"(.*\S)\s*\(([^\W\d_][\w\-/]{1,9})\)")
 _DATELINE = re.compile(r"\s*(?:\(|/|--|[—–:-]\s)")
+#: What stands behind a state that only tells whose somebody is.
+_WHOSE = re.compile(r"['’]s\b| [A-Z]")
 #: What a government has, and no town: "in Moscow's view".
 _POSSESSED = re.compile(
     r"(?:['’]s|(?<=s)['’])\s+(?:views?|eyes|opinion|favou?r|interests?|name|behalf|position|support|terms|objections?"
@@ -254,7 +256,7 @@ class _Context:
             pairs = zip(name.capitals, run, strict=True)
             if any(is_capital and not word.surface[0].isupper() for is_capital, word in pairs):
                 return False
-        if name.is_place and self._is_mere_place(position, run[-1].end):
+        if name.is_place and self._is_mere_place(position, position + len(run)):
             return False
         return not (name.is_person and self._has_other_forename(position))
 
@@ -267,9 +269,10 @@ class _Context:
         around = [self.words[place] for place in (position - 1, position + 1) if 0 <= place < len(self.words)]
         return not any(len(one.form) > 1 and one.surface.isupper() and one.form.isalpha() for one in around)
 
-    def _is_mere_place(self, position: int, end: int) -> bool:
+    def _is_mere_place(self, position: int, following: int) -> bool:
         """Whether a seat of government is only where something happens, or part of another name."""
         words = self.words
+        end = words[following - 1].end
         if self._possesses(end):
             return False
         if position and words[position - 1].form in _PLACE_BEFORE and self.joined(position - 1):
@@ -279,9 +282,9 @@ class _Context:
         line = self.text[self.text.rfind("\n", 0, words[position].start) + 1 : words[position].start]
         in_capitals = words[position].surface.isupper()
         is_dateline = _DATELINE.match(self.text, end) or (in_capitals and self.text[end : end + 1] == ",")
-        if not line.strip() and is_dateline:
+        if (not line.strip() or line.endswith("/")) and is_dateline:
             return True
-        return position + 1 < len(words) and self.joined(position) and self._is_qualifier(position + 1, end)
+        return following < len(words) and self.joined(following - 1) and self._is_qualifier(following, end)
 
     def _possesses(self, end: int) -> bool:
         """Whether what follows is a seat of government's, and what only a government has."""
@@ -317,6 +320,20 @@ def without_article(words: Sequence[Word]) -> Sequence[Word]:
     return words[1:] if len(words) > 2 or stands_alone else words
 
 
+def is_mere_place(text: str, span: Span) -> bool:
+    """Whether a state only tells where something happens or whose somebody is: "a visit to Chad", "Kosovo Serbs"."""
+    before = find_words(text[max(0, span.start - 24) : span.start])
+    before = before[:-1] if before and before[-1].form in ARTICLES else before
+    return bool(before and before[-1].form in _PLACE_BEFORE) or _WHOSE.match(text, span.end) is not None
+
+
+def without_titles(words: Sequence[Word]) -> Sequence[Word]:
+    """The words of a name without those that stand before a person's: "Sheikh Hamad"."""
+    while len(words) > 1 and words[0].form in _TITLES:
+        words = words[1:]
+    return words
+
+
 def close_bracket(text: str, span: Span) -> Span:
     """A stretch, and the bracket behind it if it opens one: "Communist Party of India (Maoist)"."""
     is_open = text.count("(", span.start, span.end) > text.count(")", span.start, span.end)
@@ -345,14 +362,32 @@ def initials(name: str) -> str:
 
 
 def surname(name: str, kind: str | None) -> str | None:
-    """What a second mention of a person uses ("Yahya al-Aridi" gives "Aridi"); ``None`` for no person."""
-    words = find_words(name)
-    if kind not in (None, "person") or len(words) < 2:
+    """What a second mention of a person uses: "Aridi" of "Yahya al-Aridi", "Park" of "Park Sang-cheol"; ``None`` for no
+    person.
+    """
+    parts = person_parts(name, kind)
+    if not parts:
         return None
-    proper = [word for word in words if word.form not in PARTICLES]
-    if not 2 <= len(proper) <= (3 if kind is None else 5):
-        return None
-    if any(not word.surface[0].isupper() or word.form in GENERIC for word in proper):
-        return None
-    last = proper[-1].surface
-    return None if last.isupper() or len(last) < 3 else last
+    is_given_last = len(parts[-1]) > 1 and parts[-1][-1].surface.islower()  # as in Korea
+    part = [word for word in parts[0 if is_given_last else -1] if word.form not in PARTICLES]
+    last = name[part[0].start : part[-1].end]
+    return None if last.isupper() or len(last) < (2 if is_given_last else 3) else last
+
+
+def person_parts(name: str, kind: str | None) -> list[list[Word]]:
+    """The parts of a person's name without titles and particles that stand alone, words joined by a hyphen as one part;
+    none for no person.
+    """
+    words = without_titles(find_words(name))
+    parts: list[list[Word]] = []
+    for word in words:
+        if parts and name[parts[-1][-1].end : word.start] == "-":
+            parts[-1].append(word)
+        else:
+            parts.append([word])
+    parts = [part for part in parts if any(word.form not in PARTICLES for word in part)]
+    if kind not in (None, "person") or not 2 <= len(parts) <= (4 if kind is None else 5):
+        return []
+    heads = (next(word for word in part if word.form not in PARTICLES) for part in parts)
+    is_person = all(word.surface[0].isupper() for word in heads) and not any(word.form in GENERIC for word in words)
+    return parts if is_person else []

@@ -24,6 +24,14 @@ _OF_A_STATE = frozenset(
     government governments authorities leadership side delegation officials administration team negotiators regime
     """.split()
 )
+#: Words before the noun that leave it the same: "the internationally recognised government".
+FEDERAL = frozenset(
+    """
+    federal central transitional national interim legitimate elected internationally recognised recognized royal
+    """.split()
+)
+#: What may stand before those nouns: "the Yemeni government delegation".
+_BETWEEN = FEDERAL | {"government"}
 #: Nouns that stand for those who speak for a group, and for the group itself: "the Houthi movement".
 _OF_A_GROUP = frozenset(
     """
@@ -36,9 +44,6 @@ _OF_NO_PERSON = frozenset(
     "delegation movement leadership negotiators representatives delegates rebels fighters".split()
 )
 _ARMED = frozenset("rebels militia fighters".split())
-_FEDERAL = frozenset(
-    "federal central transitional national interim legitimate elected internationally recognised recognized".split()
-)
 #: Endings of adjectives of groups; without them and a plural's "s" the names of one group are alike.
 _ADJECTIVAL = ("ista", "ish", "ian", "an", "i")
 
@@ -83,11 +88,11 @@ def find_roots(name: str) -> frozenset[Root]:
 def _without_head(words: Sequence[Word]) -> tuple[Sequence[Word], str | None]:
     """A name's own words, and the noun for those who act that came with them."""
     heads = _OF_A_STATE | _OF_A_GROUP | _ARMED
-    while len(words) > 1 and words[0].form in _FEDERAL:
+    while len(words) > 1 and words[0].form in FEDERAL:
         words = words[1:]
     if len(words) > 1 and words[-1].form in heads:
         core = words[:-1]
-        while len(core) > 1 and core[-1].form in _FEDERAL:
+        while len(core) > 1 and core[-1].form in _BETWEEN:
             core = core[:-1]
         return core, words[-1].form
     if len(words) > 2 and words[0].form in heads and words[1].form == "of":
@@ -175,6 +180,12 @@ def _rows_of(name: str) -> list[_State]:
     return [row for row in _rows() if row["names"][0] in named]
 
 
+@lru_cache(maxsize=4096)
+def acts_for_state(name: str) -> bool:
+    """Whether a name is that of those who act for a state: "the Chadian authorities"."""
+    return any(root.is_state and root.acts for root in find_roots(name))
+
+
 def find_state(name: str) -> Actor | None:
     """The state that a name means, or those who act for it: "Havana" and "Cuban officials" are Cuba."""
     rows = _rows_of(name)
@@ -182,6 +193,18 @@ def find_state(name: str) -> Actor | None:
         return None
     called, country = rows[0]["names"][0], rows[0]["country"]
     return Actor(called, id=called.lower().replace(" ", "-"), kind="state", country=country)
+
+
+@cache
+def all_states() -> tuple[tuple[Actor, tuple[str, ...]], ...]:
+    """Every state by its names and seats, and what its government is called."""
+    return tuple((_actor(row), tuple(_governments((row,)))) for row in _rows())
+
+
+def _actor(row: _State) -> Actor:
+    called, *others = row["names"]
+    id = called.lower().replace(" ", "-")
+    return Actor(called, tuple(others), tuple(row["seats"]), id, "state", row["country"])
 
 
 def is_state(words: Sequence[Word]) -> bool:

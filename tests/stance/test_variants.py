@@ -6,6 +6,7 @@ import pytest
 
 from stance.text import find_words
 from stance.variants import (
+    all_states,
     find_roots,
     find_state,
     governments,
@@ -25,7 +26,8 @@ from stance.variants import (
         ("Sudan's government", "Khartoum", "the Sudanese authorities", "government of Sudan", "the Sudanese"),
         ("Ethiopia's federal government", "Addis Ababa", "the Ethiopian delegation"),
         ("Federal Government of Somalia", "Somalia's Transitional Federal Government", "Mogadishu"),
-        ("Yemen's internationally recognised government", "Yemeni government"),
+        ("Yemen's internationally recognised government", "Yemeni government", "Yemeni government delegation"),
+        ("Royal Thai Government", "Bangkok"),
         ("Houthis", "the Houthi movement", "Houthi side"),
         ("the Kurds", "Kurdish officials"),
         ("Palestinians", "Palestinian leadership"),
@@ -84,6 +86,13 @@ def test_a_state_is_known_by_all_its_names_and_by_those_who_act_for_it() -> None
         assert find_state(name) is None
     assert {"Russian officials", "Russian side"} <= set(those_who_act_for("Russia"))
     assert those_who_act_for("Houthis") == ()
+
+
+def test_the_states_of_the_world_are_known() -> None:
+    countries = {state.country for state, _ in all_states() if state.country}
+    assert len(countries) == 198  # the members and observers of the United Nations, and three more
+    called = {name for _, governments in all_states() for name in governments}
+    assert {"Cape Verdean government", "government of Vanuatu"} <= called
 
 
 def test_words_of_states_are_known() -> None:
