@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from filelock import FileLock
 
 if TYPE_CHECKING:
     from training.corpus import Located
 
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "true")
+
+MakeOnce = Callable[[str, Callable[[Path], None]], Path]
 
 ROOT = Path(__file__).resolve().parent.parent
 CORPUS = ROOT / "data" / "corpus"
@@ -28,8 +31,30 @@ def whole_corpus() -> list[Located]:
 
 
 @pytest.fixture(scope="session")
-def small_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def make_once(tmp_path_factory: pytest.TempPathFactory) -> MakeOnce:
+    """Makes a folder once for all processes that run the tests: the first that asks makes it, the others wait."""
+    own = tmp_path_factory.getbasetemp()
+    common = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+    def once(name: str, make: Callable[[Path], None]) -> Path:
+        folder, made = common / name, common / f"{name}.made"
+        with FileLock(f"{folder}.lock"):
+            if not made.exists():
+                folder.mkdir()
+                make(folder)
+                made.touch()
+        return folder
+
+    return once
+
+
+@pytest.fixture(scope="session")
+def small_corpus(make_once: MakeOnce) -> Path:
     """About ninety records of the corpus, some in every split."""
+    return make_once("corpus", _write_small_corpus)
+
+
+def _write_small_corpus(folder: Path) -> None:
     wanted = {"train": 60, "dev": 16, "test": 16}
     lines = []
     for path in sorted(CORPUS.glob("*.jsonl")):
@@ -38,18 +63,19 @@ def small_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
             if wanted.get(record.get("split"), 0) and not record["id"].endswith("b") and len(record["text"]) < 900:
                 wanted[record["split"]] -= 1
                 lines.append(line)
-    folder = tmp_path_factory.mktemp("corpus")
     (folder / "small.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return folder
 
 
 @pytest.fixture(scope="session")
-def tiny_backbone(tmp_path_factory: pytest.TempPathFactory, small_corpus: Path) -> Path:
+def tiny_backbone(make_once: MakeOnce, small_corpus: Path) -> Path:
     """A backbone with random weights, as a folder that transformers loads."""
+    return make_once("backbone", lambda folder: _save_tiny_backbone(folder, small_corpus))
+
+
+def _save_tiny_backbone(folder: Path, small_corpus: Path) -> None:
     from tokenizers import BertWordPieceTokenizer
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
-    folder = tmp_path_factory.mktemp("backbone")
     texts = [json.loads(line)["text"] for line in (small_corpus / "small.jsonl").read_text().splitlines()]
     trained = BertWordPieceTokenizer(lowercase=True)
     trained.train_from_iterator(texts, vocab_size=800, show_progress=False)
@@ -64,23 +90,22 @@ def tiny_backbone(tmp_path_factory: pytest.TempPathFactory, small_corpus: Path) 
         max_position_embeddings=512,
     )
     BertModel(config).save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture(scope="session")
-def tiny_bundle(tmp_path_factory: pytest.TempPathFactory, small_corpus: Path, tiny_backbone: Path) -> Path:
+def tiny_bundle(make_once: MakeOnce, small_corpus: Path, tiny_backbone: Path) -> Path:
     """A bundle that the whole pipeline made from the tiny backbone; its labels mean nothing."""
+    return make_once("made", lambda folder: _make_tiny_bundle(folder, small_corpus, tiny_backbone)) / "models" / "tiny"
+
+
+def _make_tiny_bundle(folder: Path, small_corpus: Path, tiny_backbone: Path) -> None:
     from training import pipeline
     from training.config import TrainingConfig
     from training.data import load_data
 
-    folder = tmp_path_factory.mktemp("made")
     config = TrainingConfig(backbone=str(tiny_backbone), epochs=1.0, learning_rate=1e-3, key_size=8)
-    bundle = folder / "models" / "tiny"
-    pipeline.run(
-        load_data([small_corpus]), config, folder=bundle, runs=folder / "runs", min_agreement=0.5, progress=False
-    )
-    return bundle
+    data, bundle = load_data([small_corpus]), folder / "models" / "tiny"
+    pipeline.run(data, config, folder=bundle, runs=folder / "runs", min_agreement=0.5, progress=False)
 
 
 @pytest.fixture
