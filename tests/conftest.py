@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from training.corpus import Located
 
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "true")
+# Read when torch is loaded, here and in what is started. With more, models as small as these mostly wait for their
+# threads, which keep the cores of the other tests busy: a fine-tuning takes five times the time of the processor.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 MakeOnce = Callable[[str, Callable[[Path], None]], Path]
 
