@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from serving import cli
 from serving.display import visible
@@ -20,7 +20,13 @@ ROOT = Path(__file__).resolve().parents[2]
 TEXT = "Turkey will come to Sochi. The Higher Negotiations Committee will not."
 
 
-def stance(
+def stance(bundle: Path, *args: object, text: str | None = None, code: int = 0) -> Result:
+    done = CliRunner(env={"STANCE_BUNDLE": str(bundle)}).invoke(cli.app, [*map(str, args)], text, prog_name="stance")
+    assert done.exit_code == code, done.output
+    return done
+
+
+def start(
     bundle: Path, *args: object, text: str | None = None, code: int = 0, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
@@ -39,7 +45,7 @@ def stance(
 def test_piped_it_is_a_plain_line_an_actor(tiny_bundle: Path, tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text(TEXT)
-    shown = stance(tiny_bundle, "classify", path, path, "--actors", "Turkey; HNC").stdout
+    shown = start(tiny_bundle, "classify", path, path, "--actors", "Turkey; HNC").stdout
     lines = [line.split("\t") for line in shown.splitlines()]
     assert [line[:2] for line in lines] == [[str(path), "Turkey"], [str(path), "HNC"]] * 2
     for _, _, label, probability, evidence in lines:
@@ -51,7 +57,7 @@ def test_piped_it_is_a_plain_line_an_actor(tiny_bundle: Path, tmp_path: Path) ->
 
 
 def test_in_a_terminal_it_is_a_table_in_colour(tiny_bundle: Path) -> None:
-    shown = stance(tiny_bundle, "classify", "-", text=TEXT, FORCE_COLOR="1", TERM="xterm").stdout
+    shown = start(tiny_bundle, "classify", "-", text=TEXT, FORCE_COLOR="1", TERM="xterm").stdout
     assert "\x1b[" in shown
     for words in ("actor", "probability", "may also be", "evidence", "Turkey", "Higher Negotiations Committee"):
         assert words in shown
@@ -60,7 +66,7 @@ def test_in_a_terminal_it_is_a_table_in_colour(tiny_bundle: Path) -> None:
 @pytest.mark.parametrize("environment", [{}, {"FORCE_COLOR": "1", "TERM": "xterm"}])
 def test_what_a_text_holds_commands_no_terminal(tiny_bundle: Path, environment: dict[str, str]) -> None:
     hostile = "Turkey\x1b[2J [/red] will \x07 come. [bold]Iran[/] will not.\x9b5m"
-    shown = stance(tiny_bundle, "classify", "-", "--show", text=hostile, **environment).stdout
+    shown = start(tiny_bundle, "classify", "-", "--show", text=hostile, **environment).stdout
     assert "[/red]" in shown
     assert "[bold]" in shown
     assert not [one for one in ("\x1b[2J", "\x07", "\x9b") if one in shown]
@@ -73,7 +79,7 @@ def test_line_ends_of_windows_are_line_ends() -> None:
 def test_a_name_that_is_no_utf8_costs_nothing(tiny_bundle: Path, tmp_path: Path) -> None:
     path = os.fsdecode(os.fsencode(tmp_path) + b"/\xff.txt")
     Path(path).write_text(TEXT)
-    assert json.loads(stance(tiny_bundle, "classify", "--json", path).stdout)["id"].endswith("/\\xff.txt")
+    assert json.loads(start(tiny_bundle, "classify", "--json", path).stdout)["id"].endswith("/\\xff.txt")
 
 
 def test_shown_mentions_are_marked_with_the_stance(tiny_bundle: Path) -> None:
@@ -106,7 +112,7 @@ def test_the_versions_are_told(tiny_bundle: Path, tmp_path: Path) -> None:
 )
 def test_the_shell_completes(tiny_bundle: Path, typed: str, completed: str) -> None:
     position = str(len(typed.split()) - 1)
-    done = stance(tiny_bundle, _STANCE_COMPLETE="complete_bash", COMP_WORDS=typed, COMP_CWORD=position)
+    done = start(tiny_bundle, _STANCE_COMPLETE="complete_bash", COMP_WORDS=typed, COMP_CWORD=position)
     assert completed in done.stdout.split()
 
 
@@ -165,6 +171,6 @@ def test_a_fault_of_ours_is_not_told_as_the_users(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_setting_that_makes_no_sense_is_told(tiny_bundle: Path) -> None:
-    done = stance(tiny_bundle, "classify", "-", text=TEXT, code=1, STANCE_THREADS="two")
+    done = start(tiny_bundle, "classify", "-", text=TEXT, code=1, STANCE_THREADS="two")
     assert done.stderr.startswith("error: STANCE_THREADS='two': must be a whole number")
     assert stance(tiny_bundle, "key", "a b", code=1).stderr.startswith("error: name 'a b': must have")

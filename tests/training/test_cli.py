@@ -1,4 +1,4 @@
-"""The program as a user runs it: in a process of its own."""
+"""The program as a user runs it; what is killed or resumed, in a process of its own."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from pathlib import Path
 import pytest
 from huggingface_hub import ModelCard
 from safetensors.torch import load_file
+from typer.testing import CliRunner
 
 from stance.bundle import load_bundle, verify_bundle
 from stance.errors import StanceError
+from training.cli import app
 from training.config import PRESETS, choose, quick
 from training.data import load_data, require_enough
 from training.pipeline import load_run
@@ -34,7 +36,13 @@ def command(*args: object) -> list[str]:
 
 
 def train(*args: object, code: int = 0) -> str:
-    done = subprocess.run(command(*args), cwd=ROOT, capture_output=True, text=True, timeout=240)
+    done = CliRunner().invoke(app, [*map(str, args)], prog_name="train")
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+def start(*args: object, code: int = 0) -> str:
+    done = subprocess.run(command(*args), cwd=ROOT, capture_output=True, text=True, timeout=900)
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -224,14 +232,14 @@ def test_killed_in_the_middle_it_leaves_no_bundle(small_corpus: Path, tiny_backb
 
 @pytest.mark.slow
 def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
-    small_corpus: Path, tiny_backbone: Path, tmp_path: Path
+    small_corpus: Path, tiny_backbone: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     args = ["--data", small_corpus, "--backbone", tiny_backbone, "--runs", tmp_path, "--name", "r", "--epochs", 3]
     train("finetune", *args)
     seed = tmp_path / "r" / "seed-13"
     whole = load_file(seed / "model" / "model.safetensors")
     at_second = load_file(forget_last_epoch(seed) / "model.safetensors")
-    train("finetune", *args, "--resume")
+    start("finetune", *args, "--resume")
     history = json.loads((seed / "done.json").read_text())["history"]
     assert [row["epoch"] for row in history if "eval_macro_f1" in row] == [1, 2, 3]
     resumed = load_file(seed / "model" / "model.safetensors")
@@ -240,7 +248,8 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
         assert moved > 0, name
         # Keys' biases have no gradient but noise: they move by 1e-9, all else by 5e-4 and more.
         assert float((weights - resumed[name]).abs().max()) < max(0.1 * moved, 1e-6), name
-    assert "was done already" in train("finetune", *args, "--resume")
+    train("finetune", *args, "--resume")
+    assert "was done already" in caplog.text
 
 
 def forget_last_epoch(seed: Path) -> Path:
