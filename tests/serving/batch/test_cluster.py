@@ -20,6 +20,8 @@ from stance.errors import BatchError
 ROOT = Path(__file__).resolve().parents[3]
 TEXT = "Turkey will come to Sochi. The Higher Negotiations Committee will not."
 PROGRAM = [sys.executable, "-c", "from serving.cli import app; app(prog_name='stance')", "batch"]
+#: Without it Ray Data starts an actor that gathers what to report.
+NO_USAGE = {"RAY_USAGE_STATS_ENABLED": "0"}
 #: Starts a cluster of two nodes and tells its address; kills the second node at "kill", ends at anything else.
 CLUSTER = """
 import sys
@@ -56,7 +58,7 @@ def nodes(code: str) -> Iterator[Nodes]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": code},
+        env={**os.environ, **NO_USAGE, "PYTHONPATH": code},
         cwd="/",
         text=True,
     )
@@ -78,7 +80,7 @@ def start(bundle: Path, *args: object) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [*PROGRAM, *map(str, args)],
         cwd=ROOT,
-        env={**os.environ, "STANCE_BUNDLE": str(bundle)},
+        env={**os.environ, "STANCE_BUNDLE": str(bundle), **NO_USAGE},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -150,7 +152,7 @@ class Telling(Line):
 def test_a_document_that_kills_its_actor_is_a_row(tiny_bundle: Path, nodes: Nodes, code: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", DEADLY, nodes[0], str(tiny_bundle)],
-        env={**os.environ, "PYTHONPATH": code, "OPENBLAS_NUM_THREADS": "4"},
+        env={**os.environ, **NO_USAGE, "PYTHONPATH": code, "OPENBLAS_NUM_THREADS": "4"},
         capture_output=True,
         text=True,
         timeout=600,
