@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 def test_chromium_opens_the_page_with_a_key_and_classifies(
-    browser: Browser, serve: Callable[..., AbstractContextManager[str]], tmp_path: Path
+    browser: Browser, serve: Callable[..., AbstractContextManager[str]], tiny_bundle: Path, tmp_path: Path
 ) -> None:
     key, hashed = make_key("newsroom")
     (tmp_path / "keys").write_text(f"{hashed.line}\n")
-    with serve(STANCE_API_KEYS_FILE=str(tmp_path / "keys")) as url:
+    with serve(tiny_bundle, STANCE_API_KEYS_FILE=str(tmp_path / "keys")) as url:
         context = browser.new_context(http_credentials={"username": "anyone", "password": key})
         page = context.new_page()
         page.goto(url, timeout=60_000)

@@ -339,11 +339,10 @@ def test_the_list_of_processes_has_a_line_of_its_own_in_the_metrics(client: http
     assert 'path="/processes",status="200"' in client.get("/metrics").text
 
 
-def test_no_torch_in_the_process(serve: Serve, tiny_bundle: Path) -> None:
-    with serve(tiny_bundle) as url, connect(url) as client:
-        client.post("/classify", json={"text": TEXT})
-        family = [one for one in psutil.Process().children(recursive=True) if one.status() != psutil.STATUS_ZOMBIE]
-        maps = ["\n".join(path.path for path in one.memory_maps()) for one in family]
+def test_no_torch_in_the_process(client: httpx.Client, find_server: Callable[[str], psutil.Process]) -> None:
+    client.post("/classify", json={"text": TEXT})
+    server = find_server(str(client.base_url).rstrip("/"))
+    maps = ["\n".join(path.path for path in one.memory_maps()) for one in (server, *server.children(recursive=True))]
     assert any("onnxruntime" in one for one in maps), "the process that holds the model was not found"
     assert not any("libtorch" in one for one in maps)
 
@@ -356,7 +355,7 @@ def test_many_at_once_get_the_answers_of_one(client: httpx.Client) -> None:
 
 
 def test_past_the_deadline_the_answer_is_504(serve: Serve, tiny_bundle: Path) -> None:
-    with serve(tiny_bundle, STANCE_DEADLINE="0.02") as url, connect(url) as client:
+    with serve(tiny_bundle, STANCE_WORKERS="1", STANCE_DEADLINE="0.02") as url, connect(url) as client:
         late = client.post("/classify", json={"text": "Turkey came to Sochi. " * 2200})
         check_refusal(late, 504, "deadline_exceeded")
         assert late.json()["error"]["message"] == TOO_LATE
@@ -365,7 +364,7 @@ def test_past_the_deadline_the_answer_is_504(serve: Serve, tiny_bundle: Path) ->
 
 def test_a_batch_past_the_deadline_keeps_what_is_done(serve: Serve, tiny_bundle: Path) -> None:
     documents = [{"text": TEXT}, *[{"text": "Turkey came to Sochi. " * 2200}] * 40]
-    with serve(tiny_bundle, STANCE_DEADLINE="1.5") as url, connect(url) as client:
+    with serve(tiny_bundle, STANCE_WORKERS="1", STANCE_DEADLINE="1.5") as url, connect(url) as client:
         results = client.post("/classify/batch", json={"documents": documents}).json()["results"]
     assert len(results) == 41
     assert results[0]["actors"]
@@ -391,7 +390,7 @@ def test_a_body_that_trickles_in_is_let_go(serve: Serve, tiny_bundle: Path) -> N
         time.sleep(2)
         yield b"}"
 
-    with serve(tiny_bundle, STANCE_BODY_TIMEOUT="0.5") as url, connect(url) as client:
+    with serve(tiny_bundle, STANCE_WORKERS="1", STANCE_BODY_TIMEOUT="0.5") as url, connect(url) as client:
         answer = client.post("/classify", content=slow(), headers={"Content-Type": "application/json"})
     check_refusal(answer, 408, "request_timeout")
 
@@ -428,7 +427,7 @@ def test_without_a_bundle_one_line_names_the_command(tmp_path: Path) -> None:
 
 def test_refusals_do_not_quote_the_text_in_the_log(serve: Serve, tiny_bundle: Path, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    with serve(tiny_bundle, log=log) as url, connect(url) as client:
+    with serve(tiny_bundle, log=log, STANCE_WORKERS="1") as url, connect(url) as client:
         client.post("/classify", json={"text": "sesame street", "oops": 1})
         client.post("/classify", json={"text": "sesame street", "process": "oslo"})
         client.post("/classify", json={"text": "sesame street"})

@@ -162,12 +162,14 @@ def test_the_command_makes_a_key_that_the_file_knows(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def locked(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, Path]]:
+def locked(
+    serve: Serve, tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, str, Path]]:
     """The address of a server with one key, the key, and the folder of its files ``keys`` and ``log``."""
     folder = tmp_path_factory.mktemp("locked")
     key, hashed = make_key("newsroom")
     (folder / "keys").write_text(f"{hashed.line}\n")
-    with serve(log=folder / "log", STANCE_API_KEYS_FILE=str(folder / "keys")) as url:
+    with serve(tiny_bundle, log=folder / "log", STANCE_API_KEYS_FILE=str(folder / "keys")) as url:
         yield url, key, folder
 
 

@@ -50,12 +50,13 @@ def _wait_for_starts(count: int, url: str) -> None:
 def test_a_killed_worker_is_replaced_and_told_of(
     serve: Callable[..., AbstractContextManager[str]],
     find_server: Callable[[str], psutil.Process],
+    tiny_bundle: Path,
     tmp_path: Path,
     form: str,
     place: dict[str, str],
 ) -> None:
     body = {"text": "Turkey said it would attend the Sochi congress.", "process": "sochi"}
-    with serve(log=tmp_path / "log", STANCE_WORKERS="2", STANCE_LOG_FORMAT=form, **place) as url:
+    with serve(tiny_bundle, log=tmp_path / "log", STANCE_WORKERS="2", STANCE_LOG_FORMAT=form, **place) as url:
         server = find_server(url)
         _wait_for_starts(2, url)
         killed, other = _wait_for(2, server)
@@ -106,9 +107,11 @@ def _metrics_folder(server: psutil.Process) -> Path:
 
 
 def test_a_start_that_finds_its_port_taken_leaves_the_metrics_of_the_other(
-    serve: Callable[..., AbstractContextManager[str]], find_server: Callable[[str], psutil.Process]
+    serve: Callable[..., AbstractContextManager[str]],
+    find_server: Callable[[str], psutil.Process],
+    tiny_bundle: Path,
 ) -> None:
-    with serve(STANCE_WORKERS="1") as url:
+    with serve(tiny_bundle, STANCE_WORKERS="1") as url:
         server = find_server(url)
         again = subprocess.run(server.cmdline(), cwd=server.cwd(), env=server.environ(), timeout=PATIENCE, check=False)
         assert again.returncode
@@ -117,18 +120,20 @@ def test_a_start_that_finds_its_port_taken_leaves_the_metrics_of_the_other(
 
 
 def test_each_start_has_metrics_of_its_own_that_go_when_it_ends(
-    serve: Callable[..., AbstractContextManager[str]], find_server: Callable[[str], psutil.Process]
+    serve: Callable[..., AbstractContextManager[str]],
+    find_server: Callable[[str], psutil.Process],
+    tiny_bundle: Path,
 ) -> None:
-    with serve(STANCE_WORKERS="1") as url:
+    with serve(tiny_bundle, STANCE_WORKERS="1") as url:
         server = find_server(url)
         killed = _metrics_folder(server)
         assert not killed.is_relative_to(server.environ()["BENTOML_HOME"])
         (worker,) = _wait_for(1, server)
         server.kill()
-        with serve(STANCE_WORKERS="1"):
+        with serve(tiny_bundle, STANCE_WORKERS="1"):
             assert any(killed.iterdir()), "a worker still counts there"
         worker.kill()
-    with serve(STANCE_WORKERS="1") as url:
+    with serve(tiny_bundle, STANCE_WORKERS="1") as url:
         assert not killed.exists()
         folder = _metrics_folder(find_server(url))
         assert folder.exists()
