@@ -3,7 +3,9 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-PIP := $(BIN)/pip install --quiet --constraint requirements.lock
+PIP := $(BIN)/pip install --quiet --no-compile --constraint requirements.lock
+# On all cores; pip takes one. Some packages hold templates that are no Python, which is no fault.
+COMPILE := $(BIN)/python -m compileall -qq -j 0 .venv/lib || true
 PORT ?= 3000
 # Not ?=: some shells and toolchains have a HOST of their own in the environment.
 HOST = $(or $(BENTOML_HOST),0.0.0.0)
@@ -39,11 +41,13 @@ docs: .venv/all.done
 
 .venv/serve.done: .venv/bin/python requirements.lock pyproject.toml
 	$(PIP) --editable .
+	$(COMPILE)
 	touch $@
 
 .venv/all.done: .venv/bin/python requirements.lock pyproject.toml
 	$(PIP) torch==2.13.0
 	$(PIP) --editable '.[train,peers,batch,ray,report,dev]'
+	$(COMPILE)
 	touch $@ .venv/serve.done
 
 lock: .venv/bin/python
