@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+import serving.cli
+import training.cli
 from stance.bundle import load_bundle
 from training.corpus import load_corpus
 from training.data import load_divided
@@ -20,7 +20,7 @@ from training.processes import load_processes
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "own-process.md"
 EXAMPLE = ROOT / "docs" / "example"
-PROGRAMS = {"train": "training.cli", "stance": "serving.cli"}
+PROGRAMS = {"train": training.cli.app, "stance": serving.cli.app}
 
 
 def commands() -> list[str]:
@@ -28,20 +28,14 @@ def commands() -> list[str]:
     return [line for language, block in blocks if not language for line in block.splitlines()]
 
 
-def run(line: str, folder: Path, small: dict[str, list[str]]) -> str:
+def run(line: str, small: dict[str, list[str]]) -> None:
     """Runs a line of the page; ``small`` holds what is added to a command to make it quick."""
-    words = shlex.split(line)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    words, environment = shlex.split(line), {}
     while "=" in words[0]:
-        name, _, value = words.pop(0).partition("=")
-        environment[name] = value
+        name, _, environment[name] = words.pop(0).partition("=")
     program, command, *rest = words
-    call = [sys.executable, "-c", f"from {PROGRAMS[program]} import app; app()", command, *rest]
-    done = subprocess.run(
-        [*call, *small.get(command, [])], cwd=folder, env=environment, capture_output=True, text=True, timeout=600
-    )
-    assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
-    return done.stdout
+    done = CliRunner(env=environment).invoke(PROGRAMS[program], [command, *rest, *small.get(command, [])])
+    assert done.exit_code == 0, f"{line}\n{done.output}"
 
 
 def test_the_example_is_sound_and_about_a_process_that_is_not_in_the_data() -> None:
@@ -54,8 +48,9 @@ def test_the_example_is_sound_and_about_a_process_that_is_not_in_the_data() -> N
 
 @pytest.mark.slow
 def test_the_commands_of_the_page_run_one_after_the_other(
-    small_corpus: Path, tiny_backbone: Path, tmp_path: Path
+    small_corpus: Path, tiny_backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "docs").symlink_to(ROOT / "docs")
     data = ["--data", str(small_corpus)]
     quick = ["--quick", "--backbone", str(tiny_backbone), "--set", "learning_rate=1e-3"]
@@ -63,7 +58,7 @@ def test_the_commands_of_the_page_run_one_after_the_other(
     lines = commands()
     assert len(lines) == 7
     for line in lines:
-        run(line, tmp_path, {"check": data, "run": [*data, *quick]})
+        run(line, {"check": data, "run": [*data, *quick]})
     for name in ("qarsa", "qarsa-2"):
         assert load_bundle(tmp_path / "models" / name).process("qarsa").name == "Qarsa talks"
     stances = (tmp_path / "stances.jsonl").read_text(encoding="utf-8").splitlines()
