@@ -6,6 +6,7 @@ IN is read on this node alone, and the code and the bundle are sent along: the o
 from __future__ import annotations
 
 import logging
+import os
 import pickle
 import socket
 import time
@@ -35,6 +36,7 @@ def connect(address: str) -> None:
         ExtraMissing: if Ray is not installed.
         BatchError: if there is no cluster.
     """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # else Ray reports to its makers
     with needs("ray", "ray"):
         import ray
         import ray.data

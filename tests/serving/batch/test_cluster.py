@@ -80,7 +80,7 @@ def start(bundle: Path, *args: object) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [*PROGRAM, *map(str, args)],
         cwd=ROOT,
-        env={**os.environ, "STANCE_BUNDLE": str(bundle), **NO_USAGE},
+        env={**os.environ, "STANCE_BUNDLE": str(bundle)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -92,6 +92,7 @@ def finish(process: subprocess.Popen[str], code: int = 0) -> str:
         _, told = process.communicate(timeout=480)
     finally:
         process.kill()
+        process.wait()
     assert process.returncode == code, told
     return told
 
@@ -110,6 +111,14 @@ def test_a_cluster_that_is_not_there_is_told_at_once(address: str, told: str) ->
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert BatchError.__name__ in done.stderr
     assert told in done.stderr
+
+
+def test_ray_reports_nothing_to_its_makers(nodes: Nodes) -> None:
+    code = f"import os; from serving.batch.cluster import connect; connect({nodes[0]!r}); "
+    code += "print(os.environ['RAY_USAGE_STATS_ENABLED'])"
+    env = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
+    assert done.stdout.split() == ["0"], done.stderr
 
 
 def test_a_batch_without_a_cluster_leaves_nothing(tiny_bundle: Path, tmp_path: Path) -> None:
@@ -152,7 +161,7 @@ class Telling(Line):
 def test_a_document_that_kills_its_actor_is_a_row(tiny_bundle: Path, nodes: Nodes, code: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", DEADLY, nodes[0], str(tiny_bundle)],
-        env={**os.environ, **NO_USAGE, "PYTHONPATH": code, "OPENBLAS_NUM_THREADS": "4"},
+        env={**os.environ, "PYTHONPATH": code, "OPENBLAS_NUM_THREADS": "4"},
         capture_output=True,
         text=True,
         timeout=600,
@@ -183,7 +192,7 @@ def test_the_rows_are_those_of_the_local_engine(tiny_bundle: Path, nodes: Nodes,
 @pytest.mark.slow
 def test_a_node_that_is_killed_costs_no_rows(tiny_bundle: Path, nodes: Nodes, tmp_path: Path) -> None:
     """The last of those that share the nodes: one is left."""
-    source, out = write(tmp_path / "in.jsonl", 3000), tmp_path / "ray.jsonl"
+    source, out = write(tmp_path / "in.jsonl", 2000), tmp_path / "ray.jsonl"
     finish(start(tiny_bundle, source, tmp_path / "local.jsonl"))
     address, cluster = nodes
     process = start(tiny_bundle, source, out, "--engine", "ray", "--address", address)
