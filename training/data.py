@@ -141,10 +141,11 @@ def load_names() -> ProcessNames:
     return ProcessNames(parse_processes(load_processes()))
 
 
-def load_held_out(paths: Sequence[Path], split: Split, *, option: str = "--data") -> list[Located]:
-    """The records of one split in some files, clear labels among them.
+def load_held_out(paths: Sequence[Path], split: Split | None, *, option: str = "--data") -> list[Located]:
+    """The records of one split in some files, or of all, clear labels among them.
 
     Args:
+        split: ``None`` takes every record, also one without a split.
         option: by which the files were named.
 
     Raises:
@@ -154,16 +155,16 @@ def load_held_out(paths: Sequence[Path], split: Split, *, option: str = "--data"
 
 
 def _held_out(
-    located: Sequence[Located], paths: Sequence[Path], split: Split, purpose: str, option: str
+    located: Sequence[Located], paths: Sequence[Path], split: Split | None, purpose: str, option: str
 ) -> list[Located]:
-    wanted = [one for one in located if one.record.split == split]
+    wanted = [one for one in located if split in (None, one.record.split)]
     if not any(one.record.clear for one in wanted):
-        what = f"no clear label in the records of split {split!r}" if wanted else f"no record of split {split!r}"
+        of_split = f" of split {split!r}" if split else ""
+        what = f"no clear label in the records{of_split}" if wanted else f"no record{of_split}"
         told = f"{', '.join(map(str, paths))}: {what} to {purpose} on; name files that have some by {option}"
-        if any(one.record.split is None for one in located):
-            told += (
-                f'; to {purpose} on all of them give each "split": "{split}"; `train split --data FILE` divides them'
-            )
+        if split and any(one.record.split is None for one in located):
+            way = "take `--on all`" if option == "--data" else f'give each "split": "{split}"'
+            told += f"; to {purpose} on all of them {way}; `train split --data FILE` divides them"
         raise CorpusError([told])
     return wanted
 

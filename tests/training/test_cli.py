@@ -119,13 +119,28 @@ def test_the_baseline_is_a_bundle_without_pickle(small_corpus: Path, tmp_path: P
 
 
 def test_evaluate_names_the_splits(tiny_bundle: Path) -> None:
-    assert "allowed are train, dev, test" in train("evaluate", tiny_bundle, "--on", "gold", code=2)
+    assert "allowed are train, dev, test, all" in train("evaluate", tiny_bundle, "--on", "gold", code=2)
 
 
 def test_evaluate_wants_files_with_the_split(tiny_bundle: Path, write_records: Callable[..., Path]) -> None:
     told = train("evaluate", tiny_bundle, "--data", write_records({"split": None}), code=1)
     assert "no record of split 'test' to measure on; name files that have some by --data; to measure on all of" in told
-    assert '"split": "test"; `train split' in told
+    assert "take `--on all`; `train split" in told
+
+
+def test_evaluate_takes_all_records_and_tells_which_a_bundle_may_have_learnt_from(
+    tiny_bundle: Path, write_records: Callable[..., Path]
+) -> None:
+    texts = (f"Turkey will send a delegation on day {n}. The Delta Council stayed away." for n in range(4))
+    splits = ("train", None, "dev", "test")
+    records = write_records(*({"split": split, "text": text} for split, text in zip(splits, texts, strict=True)))
+    told = train("evaluate", tiny_bundle, "--data", records, "--on", "all")
+    assert "all splits" in told
+    assert "4 records, 8 clear labels" in told
+    assert "2 of 4 records are of split 'train' or of none: if the bundle learnt from them" in told
+    told = train("evaluate", tiny_bundle, "--data", records, "--on", "dev")
+    assert "1 records, 2 clear labels" in told
+    assert "learnt from them" not in told
 
 
 def test_evaluate_knows_processes_of_ones_own(

@@ -15,14 +15,16 @@ from training.cli.shell import (
     CalibrationOption,
     DataOption,
     ExtraOption,
+    OnOption,
     ProcessOption,
     console,
+    load_measured,
     prepare,
     tell_own,
     told,
 )
 from training.config import PRESETS, TrainingConfig, choose, parse_changes
-from training.corpus import BEHAVIOUR, CORPUS, GOLD, SPLITS, ProcessNames
+from training.corpus import BEHAVIOUR, CORPUS, GOLD, ProcessNames
 
 if TYPE_CHECKING:
     from training.data import Data
@@ -171,26 +173,23 @@ def export(
 def evaluate(
     bundle: Annotated[Path, typer.Argument(help="Folder of the bundle.")] = Path("models/default"),
     data: DataOption = [CORPUS],
-    on: Annotated[str, typer.Option(help="The split: train, dev or test.")] = "test",
+    on: OnOption = "test",
     process: ProcessOption = [],
     by_name: Annotated[bool, typer.Option("--by-name", help="Ask for actors by their names alone.")] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
 ) -> None:
-    """Score a bundle on a held-out split, by the path that the service takes.
+    """Score a bundle on a held-out split, or on all records of some files, by the path that the service takes.
 
     Example: train evaluate models/default --on dev
     """
     prepare()
     from stance.bundle import load_bundle, parse_processes
-    from training.data import load_held_out
     from training.evaluate import score
     from training.processes import load_processes
     from training.selective import at_fifths
 
-    if on not in SPLITS:
-        raise typer.BadParameter(f"{on!r} is no split; allowed are {', '.join(SPLITS)}", param_hint="--on")
     with told():
-        located = load_held_out(data, on)
+        located = load_measured(data, on)
         made = load_bundle(bundle)
         known = parse_processes(load_processes(process, known=map(asdict, made.processes.values())))
         scores = score(made, located, names=ProcessNames(known), by_name=by_name)
@@ -341,7 +340,8 @@ def _earlier(resume: bool, overwrite: bool) -> Earlier:
 def _print_rows(rows: Mapping[str, Mapping[str, Any]], *, split: str = "test") -> None:
     from training.metrics import format_subsets
 
-    table = Table("macro-F1 (95% interval)", "all", "Sochi", "other", title=f"split {split}")
+    title = "all splits" if split == "all" else f"split {split}"
+    table = Table("macro-F1 (95% interval)", "all", "Sochi", "other", title=title)
     for name, subsets in rows.items():
         table.add_row(name, *format_subsets(subsets))
     console.print(table)

@@ -17,7 +17,7 @@ from rich.logging import RichHandler
 
 from stance.errors import CorpusError, StanceError
 from stance.schema import LABELS
-from training.corpus import SPLITS
+from training.corpus import SPLITS, Located
 
 if TYPE_CHECKING:
     from training.data import Data
@@ -47,6 +47,7 @@ CalibrationOption = Annotated[
         show_default="data/gold",
     ),
 ]
+OnOption = Annotated[str, typer.Option(help=f"The split: {', '.join(SPLITS)}; or all, for every record of the files.")]
 
 
 @contextmanager
@@ -75,6 +76,24 @@ def prepare() -> None:
     for name in ("onnxscript", "onnx_ir", "torch.onnx"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", category=UserWarning, module="torch.*")
+
+
+def load_measured(data: list[Path], on: str) -> list[Located]:
+    """The records that ``--on`` names; of all, it is told how many a bundle may have learnt from."""
+    from training.data import load_held_out
+
+    if on not in (allowed := (*SPLITS, "all")):
+        raise typer.BadParameter(f"{on!r} is none; allowed are {', '.join(allowed)}", param_hint="--on")
+    located = load_held_out(data, next((one for one in SPLITS if one == on), None))
+    learnt = sum(one.record.split in ("train", None) for one in located)
+    if learnt:
+        errors.print(
+            f"{learnt} of {len(located)} records are of split 'train' or of none: "
+            "if the bundle learnt from them, the figures flatter it",
+            highlight=False,
+            soft_wrap=True,
+        )
+    return located
 
 
 def tell_own(data: Data) -> None:
