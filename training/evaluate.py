@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import chain, pairwise, product
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,18 @@ from sklearn.metrics import confusion_matrix
 
 from stance.bundle import Bundle
 from stance.classify import classify_document
-from stance.schema import LABEL2ID, LABELS, Actor, ActorStance, Classification, Document, Mentioned, Process, Span
+from stance.schema import (
+    LABEL2ID,
+    LABELS,
+    Actor,
+    ActorStance,
+    Classification,
+    Document,
+    Label,
+    Mentioned,
+    Process,
+    Span,
+)
 from stance.text import find_sentences
 from training.augment import find_strings
 from training.corpus import FULL_LENGTH, LabelledActor, Located, ProcessNames, Record, fold_name
@@ -84,6 +95,12 @@ class Scores:
     accuracy_by_coverage: list[tuple[float, float]] = field(default_factory=list)
     coverage_at_95: float = 0.0
 
+    def confusions(self) -> list[tuple[Label, Label, int]]:
+        """``(truth, prediction, cases)`` of the labels taken for each other, most cases first."""
+        pairs = zip(product(LABELS, LABELS), chain.from_iterable(self.confusion), strict=True)
+        taken = [(truth, given, count) for (truth, given), count in pairs if count and truth != given]
+        return sorted(taken, key=lambda one: -one[2])
+
     def parts(self) -> dict[str, dict[str, Interval]]:
         """By kind of part, in the order shown, F1 of each label and macro-F1 of each other part."""
         return {
@@ -122,7 +139,11 @@ def make_document(record: Record, names: ProcessNames, *, by_name: bool = False)
 
 def score(bundle: Bundle, located: Sequence[Located], *, names: ProcessNames, by_name: bool = False) -> Scores:
     """All figures of a bundle on labelled records, their actors given with all that the text calls them, or by name."""
-    cases = run_cases(bundle, located, names=names, by_name=by_name)
+    return score_cases(bundle, located, run_cases(bundle, located, names=names, by_name=by_name), names=names)
+
+
+def score_cases(bundle: Bundle, located: Sequence[Located], cases: Sequence[Case], *, names: ProcessNames) -> Scores:
+    """As :func:`score`, of what :func:`run_cases` gave for these records; their actors are yet to be found."""
     clear = [case for case in cases if not case.gold.ambiguous]
     origins = [case.record.origin for case in clear]
     y_true, y_pred = _ids(clear)

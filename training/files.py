@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from stance.bundle import save_json
-from stance.errors import StanceError
+from stance.errors import CorpusError, StanceError
 
 
 @contextmanager
@@ -22,6 +22,17 @@ def written_whole(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def refuse_existing(files: Iterable[Path], overwrite: bool) -> None:
+    """Check that files can be written without replacing any.
+
+    Raises:
+        CorpusError: with a line for each that is there, unless they are to be overwritten.
+    """
+    there = [] if overwrite else [path for path in files if path.exists()]
+    if there:
+        raise CorpusError([f"{path}: is there already; write it anew with --overwrite" for path in there])
 
 
 def save_json_whole(path: Path, value: Any) -> None:

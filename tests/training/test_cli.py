@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +22,7 @@ from typer.testing import CliRunner
 
 from stance.bundle import load_bundle, verify_bundle
 from stance.errors import StanceError
+from stance.schema import LABELS
 from training.cli import app
 from training.config import PRESETS, choose, quick
 from training.data import load_data, require_enough
@@ -141,6 +144,20 @@ def test_evaluate_takes_all_records_and_tells_which_a_bundle_may_have_learnt_fro
     told = train("evaluate", tiny_bundle, "--data", records, "--on", "dev")
     assert "1 records, 2 clear labels" in told
     assert "learnt from them" not in told
+
+
+def test_evaluate_tells_what_was_misread_and_writes_it(tiny_bundle: Path, small_corpus: Path, tmp_path: Path) -> None:
+    args = ["evaluate", tiny_bundle, "--data", small_corpus, "--misread", tmp_path / "misread.jsonl"]
+    told = train(*args)
+    rows = [json.loads(line) for line in (tmp_path / "misread.jsonl").read_text(encoding="utf-8").splitlines()]
+    clear = Counter((one["label"], one["model_label"]) for one in rows if not one["ambiguous"])
+    assert clear
+    assert re.findall(r"^(\w+) read as (\w+): (\d+)$", told, re.M) == [
+        (*labels, str(count))
+        for labels, count in sorted(clear.items(), key=lambda one: (-one[1], *map(LABELS.index, one[0])))
+    ]
+    assert f"{clear.total()} clear and {len(rows) - clear.total()} ambiguous" in " ".join(told.split())
+    assert "misread.jsonl: is there already" in train(*args, code=1)
 
 
 def test_evaluate_knows_processes_of_ones_own(

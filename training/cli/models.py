@@ -176,23 +176,36 @@ def evaluate(
     on: OnOption = "test",
     process: ProcessOption = [],
     by_name: Annotated[bool, typer.Option("--by-name", help="Ask for actors by their names alone.")] = False,
+    misread: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write each actor whose label the bundle does not give; ends in .jsonl."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the FILE of --misread.")] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
 ) -> None:
     """Score a bundle on a held-out split, or on all records of some files, by the path that the service takes.
 
-    Example: train evaluate models/default --on dev
+    Example: train evaluate models/default --on dev --misread misread.jsonl
     """
     prepare()
     from stance.bundle import load_bundle, parse_processes
-    from training.evaluate import score
+    from training.evaluate import run_cases, score_cases
+    from training.misread import check_misread, find_misread, save_misread
     from training.processes import load_processes
     from training.selective import at_fifths
 
     with told():
+        if misread:
+            check_misread(misread, overwrite=overwrite)
         located = load_measured(data, on)
         made = load_bundle(bundle)
         known = parse_processes(load_processes(process, known=map(asdict, made.processes.values())))
-        scores = score(made, located, names=ProcessNames(known), by_name=by_name)
+        names = ProcessNames(known)
+        cases = run_cases(made, located, names=names, by_name=by_name)
+        wrong = find_misread(cases)
+        if misread:
+            save_misread(misread, wrong)
+        scores = score_cases(made, located, cases, names=names)
     if json_output:
         console.print_json(data=asdict(scores))
         return
@@ -210,6 +223,11 @@ def evaluate(
             table.add_row(kind, key, str(one))
         table.add_section()
     console.print(table)
+    for truth, given, count in scores.confusions():
+        console.print(f"{truth} read as {given}: {count}", highlight=False)
+    if misread:
+        ambiguous = sum(one.gold.ambiguous for one in wrong)
+        console.print(f"wrote {misread}: {len(wrong) - ambiguous} clear and {ambiguous} ambiguous", soft_wrap=True)
 
 
 def behaviour(

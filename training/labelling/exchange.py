@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stance.errors import CorpusError
 from training.corpus import Record, Register
-from training.files import written_whole
+from training.files import refuse_existing, written_whole
 from training.labelling.judged import Suggestion
 from training.labelling.labelled import save_records, to_records
 from training.labelling.labelstudio import CONFIG, read_export, to_tasks
@@ -47,7 +47,7 @@ def save_suggestions(
     if kind not in (_LABEL_STUDIO, _TABLE):
         raise CorpusError([f"{out}: must end in .json (for Label Studio) or .csv (for a spreadsheet)"])
     files = [out, out.with_suffix(".xml")] if kind == _LABEL_STUDIO else [out]
-    _refuse_existing(files, overwrite)
+    refuse_existing(files, overwrite)
     longest = MAX_CELL if kind == _TABLE else None
     chosen = suggest(results, texts, count=count, column=column, labelled=labelled, max_length=longest)
     if kind == _LABEL_STUDIO:
@@ -79,7 +79,7 @@ def import_labels(
     """
     if out.suffix.lower() != ".jsonl":
         raise CorpusError([f"{out}: must end in .jsonl"])
-    _refuse_existing([out], overwrite)
+    refuse_existing([out], overwrite)
     if path.suffix.lower() == _LABEL_STUDIO:
         reading = read_export(path)
     elif path.suffix.lower() == _TABLE:
@@ -91,9 +91,3 @@ def import_labels(
         raise CorpusError([f"{path}: holds no labelled text; {reading.left_out['not labelled']} are not labelled"])
     save_records(out, records)
     return records, reading.left_out
-
-
-def _refuse_existing(files: Sequence[Path], overwrite: bool) -> None:
-    there = [] if overwrite else [path for path in files if path.exists()]
-    if there:
-        raise CorpusError([f"{path}: is there already; write it anew with --overwrite" for path in there])
