@@ -146,7 +146,7 @@ def score_cases(bundle: Bundle, located: Sequence[Located], cases: Sequence[Case
     """As :func:`score`, of what :func:`run_cases` gave for these records; their actors are yet to be found."""
     clear = [case for case in cases if not case.gold.ambiguous]
     origins = [case.record.origin for case in clear]
-    y_true, y_pred = _ids(clear)
+    y_true, y_pred = case_ids(clear)
     probabilities = np.asarray([[case.predicted.probabilities[label] for label in LABELS] for case in clear])
     recall, precision, pair_f1 = _score_finding(bundle, located, names)
     confidence, reliability = probabilities.max(axis=1), _reliability(probabilities, y_true)
@@ -161,7 +161,7 @@ def score_cases(bundle: Bundle, located: Sequence[Located], cases: Sequence[Case
         by_length={name: by_length[name] for name in _LENGTH_NAMES if name in by_length},
         by_tag=_macro_by(clear, lambda case: case.record.tags),
         accuracy=float((y_true == y_pred).mean()),
-        evidence_f1=_evidence_f1(clear),
+        evidence_f1=evidence_f1(clear),
         ece=float(sum(abs(confidence - accuracy) * count for confidence, accuracy, count in reliability) / len(clear)),
         coverage=float(np.mean([case.gold.label in kept for case, kept in zip(clear, plausible, strict=True)])),
         set_size=float(np.mean([len(kept) for kept in plausible])),
@@ -175,7 +175,8 @@ def score_cases(bundle: Bundle, located: Sequence[Located], cases: Sequence[Case
     )
 
 
-def _ids(cases: Sequence[Case]) -> tuple[Ids, Ids]:
+def case_ids(cases: Sequence[Case]) -> tuple[Ids, Ids]:
+    """Label ids, those that are right and those that a bundle gave; each of shape ``(cases,)``."""
     y_true = np.asarray([LABEL2ID[case.gold.label] for case in cases], dtype=np.int64)
     return y_true, np.asarray([LABEL2ID[case.predicted.stance] for case in cases], dtype=np.int64)
 
@@ -201,14 +202,14 @@ def _macro_by_process(cases: Sequence[Case]) -> dict[str, Interval]:
 
 
 def _macro_of(cases: Sequence[Case]) -> Interval:
-    return bootstrap_macro_f1([case.record.origin for case in cases], *_ids(cases))
+    return bootstrap_macro_f1([case.record.origin for case in cases], *case_ids(cases))
 
 
 def _length_of(text: str) -> str:
     return _LENGTH_NAMES[bisect_right(_LENGTHS, len(text.split()))]
 
 
-def _evidence_f1(cases: Sequence[Case]) -> float:
+def evidence_f1(cases: Sequence[Case]) -> float:
     """Micro-F1 over the evidence sentences of all actors; one that should have none, or got none, counts too."""
     right = wanted = given = 0
     for case in cases:

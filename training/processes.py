@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, ValidationError
 
-from stance.bundle import parse_processes
+from stance.bundle import Bundle, parse_processes
 from stance.errors import CorpusError
 from training.corpus import DATA, Located, ProcessNames, fold_name
 from training.formats import Strict, faults_of
@@ -50,6 +51,15 @@ def load_processes(
     if faults:
         raise CorpusError(faults)
     return list(merged.values())
+
+
+def names_of(bundle: Bundle, own: Sequence[Path] = ()) -> ProcessNames:
+    """Finds the process that a record means among those that a bundle knows, and own ones as in :func:`load_processes`.
+
+    Raises:
+        CorpusError: as that does.
+    """
+    return ProcessNames(parse_processes(load_processes(own, known=map(asdict, bundle.processes.values()))))
 
 
 def free_names(located: Iterable[Located], entries: Sequence[Mapping[str, Any]]) -> Counter[str]:

@@ -88,7 +88,7 @@ def test_check_is_content_with_the_corpus() -> None:
 
 
 def test_help_of_every_command_has_an_example() -> None:
-    models = ("baseline", "finetune", "export", "evaluate", "behaviour", "run")
+    models = ("baseline", "finetune", "export", "evaluate", "compare", "behaviour", "run")
     for name in ("check", "split", "agreement", "data", "suggest", "import", "peers", "curve", "ladder", *models):
         assert f"Example: train {name}" in train(name, "--help")
     assert "Example: train benchmark newsmtsc" in train("benchmark", "newsmtsc", "--help")
@@ -158,6 +158,23 @@ def test_evaluate_tells_what_was_misread_and_writes_it(tiny_bundle: Path, small_
     ]
     assert f"{clear.total()} clear and {len(rows) - clear.total()} ambiguous" in " ".join(told.split())
     assert "misread.jsonl: is there already" in train(*args, code=1)
+
+
+def test_compare_tells_two_bundles_apart_on_the_same_labels(
+    tiny_bundle: Path, small_corpus: Path, tmp_path: Path
+) -> None:
+    train("baseline", "--data", small_corpus, "--models", tmp_path, "--name", "base")
+    args = ["compare", tmp_path / "base", tiny_bundle, "--data", small_corpus, "--on", "test"]
+    figures = json.loads(train(*args, "--json"))
+    scores = [json.loads(train("evaluate", one, "--data", small_corpus, "--json")) for one in args[1:3]]
+    assert [one["value"] for one in figures["macro_f1"]] == [one["macro_f1"]["all"]["value"] for one in scores]
+    assert figures["evidence_f1"] == [one["evidence_f1"] for one in scores]
+    right = [round(one["accuracy"] * one["cases"]) for one in scores]
+    mended, spoiled = (sum(one[kind] for one in figures["by_label"].values()) for kind in ("mended", "spoiled"))
+    assert mended - spoiled == right[1] - right[0]
+    told = train(*args)
+    assert f"{figures['changed']} of {figures['cases']} clear labels changed: {mended} from wrong to right" in told
+    assert "difference" in told
 
 
 def test_evaluate_knows_processes_of_ones_own(

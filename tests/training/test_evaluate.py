@@ -16,9 +16,9 @@ from training.corpus import LabelledActor, ProcessNames, Record, load_corpus
 from training.evaluate import (
     _LENGTH_NAMES,
     Case,
-    _evidence_f1,
     _length_of,
     _macro_by_process,
+    evidence_f1,
     make_document,
     score,
 )
@@ -86,10 +86,10 @@ def test_each_label_has_an_interval_of_its_own() -> None:
 
 def test_evidence_counts_what_is_missed_and_what_is_too_much() -> None:
     first, second = Span(0, 12), Span(13, 43)
-    assert _evidence_f1([case("support", ["came"], "support", [first])]) == 1
-    assert _evidence_f1([case("support", ["came"], "support", [first, second])]) == pytest.approx(2 / 3)
-    assert _evidence_f1([case("support", ["came"], "none", [])]) == 0
-    assert _evidence_f1([case("none", [], "support", [first])]) == 0
+    assert evidence_f1([case("support", ["came"], "support", [first])]) == 1
+    assert evidence_f1([case("support", ["came"], "support", [first, second])]) == pytest.approx(2 / 3)
+    assert evidence_f1([case("support", ["came"], "none", [])]) == 0
+    assert evidence_f1([case("none", [], "support", [first])]) == 0
 
 
 def test_every_clear_actor_is_counted_once(tiny_bundle: Path, small_corpus: Path) -> None:

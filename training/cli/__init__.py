@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from stance import __version__
-from training.cli.comparing import benchmark, curve, ladder, peers
+from training.cli.comparing import benchmark, compare, curve, ladder, peers
 from training.cli.corpus import agreement, check, overview, split
 from training.cli.labelling import import_, suggest
 from training.cli.models import baseline, behaviour, evaluate, export, finetune, run
@@ -30,7 +30,7 @@ def _main(version: Annotated[bool, typer.Option("--version", help="Show the vers
 for _command in (check, split, agreement):
     app.command()(_command)
 app.command("data")(overview)
-for _command in (baseline, finetune, export, evaluate, behaviour, run, peers, curve, ladder, suggest):
+for _command in (baseline, finetune, export, evaluate, compare, behaviour, run, peers, curve, ladder, suggest):
     app.command()(_command)
 app.command("import")(import_)
 app.add_typer(benchmark, name="benchmark")

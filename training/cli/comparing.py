@@ -1,8 +1,9 @@
-"""Commands that compare: peers, curve, ladder, benchmark newsmtsc."""
+"""Commands that compare: compare, peers, curve, ladder, benchmark newsmtsc."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,11 +19,12 @@ from training.cli.models import (
     RunsOption,
     SeedOption,
 )
-from training.cli.shell import DataOption, console, prepare, told
+from training.cli.shell import DataOption, OnOption, ProcessOption, console, load_measured, prepare, told
 from training.config import PRESETS, Changes, TrainingConfig, choose, parse_changes
 from training.corpus import CORPUS, GOLD
 
 if TYPE_CHECKING:
+    from training.compare import Comparison
     from training.data import Data
 
 _DEFAULT = TrainingConfig()
@@ -38,6 +40,58 @@ JobsOption = Annotated[
 ]
 
 benchmark = typer.Typer(help="Our method on other people's data, beside what they published.", no_args_is_help=True)
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder of the bundle to compare with.")],
+    second: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder of the other bundle.")],
+    data: DataOption = [CORPUS],
+    on: OnOption = "dev",
+    process: ProcessOption = [],
+    json_output: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
+) -> None:
+    """Tell whether the second bundle reads the same records better than the first: paired, and by label.
+
+    Example: train compare models/default models/mine --data data/gold --on dev
+    """
+    prepare()
+    from stance.bundle import load_bundle
+    from training.compare import compare_cases
+    from training.evaluate import run_cases
+    from training.processes import names_of
+
+    with told():
+        located = load_measured(data, on)
+        bundles = [load_bundle(folder) for folder in (first, second)]
+        cases = [run_cases(one, located, names=names_of(one, process)) for one in bundles]
+    compared = compare_cases(*cases)
+    if json_output:
+        console.print_json(data=asdict(compared))
+        return
+    _print_compared(compared, first, second)
+
+
+def _print_compared(compared: Comparison, first: Path, second: Path) -> None:
+    table = Table("", "macro-F1 (95% interval)", "evidence F1 in points")
+    evidence = compared.evidence_f1
+    for name, folder, macro, shown in zip(
+        ("first", "second"), (first, second), compared.macro_f1, evidence, strict=True
+    ):
+        table.add_row(f"{name}: {folder}", str(macro), f"{100 * shown:.1f}")
+    table.add_section()
+    table.add_row("difference", str(compared.difference), f"{100 * (evidence[1] - evidence[0]):.1f}")
+    console.print(table)
+    table = Table("label", "cases", "F1, first", "F1, second", "wrong to right", "right to wrong")
+    for label, one in compared.by_label.items():
+        scores = (f"{100 * score.value:.1f}" for score in one.f1)
+        table.add_row(label, str(one.cases), *scores, str(one.mended), str(one.spoiled))
+    console.print(table)
+    console.print(
+        f"{compared.changed} of {compared.cases} clear labels changed: {compared.mended} from wrong to right, "
+        f"{compared.spoiled} from right to wrong; exact McNemar p = {compared.p_value:.3f}",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def peers(

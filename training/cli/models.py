@@ -24,7 +24,7 @@ from training.cli.shell import (
     told,
 )
 from training.config import PRESETS, TrainingConfig, choose, parse_changes
-from training.corpus import BEHAVIOUR, CORPUS, GOLD, ProcessNames
+from training.corpus import BEHAVIOUR, CORPUS, GOLD
 
 if TYPE_CHECKING:
     from training.data import Data
@@ -188,10 +188,10 @@ def evaluate(
     Example: train evaluate models/default --on dev --misread misread.jsonl
     """
     prepare()
-    from stance.bundle import load_bundle, parse_processes
+    from stance.bundle import load_bundle
     from training.evaluate import run_cases, score_cases
     from training.misread import check_misread, find_misread, save_misread
-    from training.processes import load_processes
+    from training.processes import names_of
     from training.selective import at_fifths
 
     with told():
@@ -199,8 +199,7 @@ def evaluate(
             check_misread(misread, overwrite=overwrite)
         located = load_measured(data, on)
         made = load_bundle(bundle)
-        known = parse_processes(load_processes(process, known=map(asdict, made.processes.values())))
-        names = ProcessNames(known)
+        names = names_of(made, process)
         cases = run_cases(made, located, names=names, by_name=by_name)
         wrong = find_misread(cases)
         if misread:
