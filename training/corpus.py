@@ -336,10 +336,10 @@ class ProcessNames:
 
     def __init__(self, processes: Iterable[Process]) -> None:
         self.known = tuple(processes)
-        self._by_name = {fold_name(name): one for one in self.known for name in (one.name, *one.aliases)}
+        self._by_name = {fold_name(name): one for one in self.known for name in (one.key, one.name, *one.aliases)}
 
     def resolve(self, name: str) -> Process:
-        """The known process of that name, or a free one."""
+        """The known process of that key, name or alias, in any case, or a free one."""
         return self._by_name.get(fold_name(name)) or Process(name)
 
 

@@ -101,7 +101,7 @@ def _shared_names(merged: Mapping[str, Mapping[str, Any]], places: Mapping[str, 
     faults = []
     owners: dict[str, str] = {}
     for key in sorted(merged, key=lambda one: one in places):
-        for name in (merged[key]["name"], *merged[key]["aliases"]):
+        for name in (key, merged[key]["name"], *merged[key]["aliases"]):
             owner = owners.setdefault(fold_name(name), key)
             if owner != key and key in places:
                 faults.append(f"{places[key]}: {name!r} names {owner!r} too; a name belongs to one process")

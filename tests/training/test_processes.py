@@ -52,6 +52,7 @@ def test_own_processes_come_to_the_known_ones_or_take_their_place(tmp_path: Path
         ({**OWN, "name": " "}, "name: String should match"),
         ({**OWN, "aliases": [""]}, "aliases: received an empty one"),
         ({**OWN, "aliases": ["the ASTANA talks"]}, "'the ASTANA talks' names 'astana' too"),
+        ({**OWN, "aliases": ["Astana"]}, "'Astana' names 'astana' too"),
         ("lakes", 'received "lakes"'),
     ],
 )
