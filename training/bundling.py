@@ -50,7 +50,8 @@ def write_transformer_bundle(
         (target / layout.MODEL).write_bytes(scored.graph)
         load_tokenizer(config.backbone).backend_tokenizer.save(str(target / layout.TOKENIZER))
         shape = {"max_length": config.max_length, "context": config.context, "key_size": config.key_size}
-        _write_common(target, folder.name, data, scored.calibration, {**shape, "training": asdict(config)})
+        settings = {**shape, "start": metrics["start"], "training": asdict(config)}
+        _write_common(target, folder.name, data, scored.calibration, settings)
         save_json(target / layout.METRICS, metrics)
         report.save_plots(target, scored.int8, metrics["history"])
         report.save_card(target, name=folder.name, scores=scored.int8, metrics=metrics)

@@ -43,7 +43,7 @@ class TrainingConfig:
         epochs: passes over the training records.
         learning_rate: peak, after warm-up; then linearly to zero, where weights are averaged by a cosine to a third.
         average: share of the steps, the last, over which weights are averaged.
-        head_rate: the fresh head learns this many times as fast as the backbone.
+        head_rate: the head learns this many times as fast as the backbone.
         layer_decay: each layer of the backbone learns this many times as fast as the one above it.
         batch_size: records in a step.
         dropout: before the head.
@@ -64,7 +64,9 @@ class TrainingConfig:
         temperature: softens both stances in it.
         drop_rate: with a teacher, share of the sights at which a record loses sentences; the teacher alone judges it.
         seed: of everything random.
-        max_records: train on a random part of this size; 0 takes all.
+        max_records: train on a random part of this size, and on all labels of one's own besides; 0 takes all.
+        start: folder of a bundle whose weights, head included, training starts from; "" starts from the backbone with a
+            fresh head.
 
     Raises:
         StanceError: with a line for each setting that is unknown, of another kind or out of range, or if two do not go
@@ -100,6 +102,7 @@ class TrainingConfig:
     drop_rate: Share = 0.3
     seed: NonNegativeInt = 13
     max_records: NonNegativeInt = 0
+    start: str = ""
 
     def __post_init__(self) -> None:
         if self.r_drop and not self.hidden_dropout:
@@ -127,6 +130,21 @@ PRESETS = {
 }
 
 
+def go_on(made: TrainingConfig, bundle: str) -> TrainingConfig:
+    """The settings that train on from a bundle which ``made`` made: one pass of small steps, whose last weights are
+    averaged, over own labels and a part of the corpus, lest what was learnt from it be forgotten."""
+    return replace(
+        made,
+        start=bundle,
+        epochs=1.0,
+        learning_rate=6e-5,
+        average=0.7,
+        head_rate=2.0,
+        max_records=1500,
+        teacher="",
+    )
+
+
 def parse_config(values: Mapping[str, Any]) -> TrainingConfig:
     """Settings as a run wrote them; one that it did not know yet is as by default.
 
@@ -144,24 +162,30 @@ def quick(config: TrainingConfig) -> TrainingConfig:
     return replace(config, epochs=1.0, max_records=160)
 
 
-def choose(preset: str, *, quick_run: bool = False, changes: Changes | None = None, **given: Any) -> TrainingConfig:
+def choose(
+    preset: str | TrainingConfig, *, quick_run: bool = False, changes: Changes | None = None, **given: Any
+) -> TrainingConfig:
     """The settings of a preset or of a quick run of it, with what is given in their place.
 
     Args:
+        preset: its name, or settings that are taken in its place.
         changes: further settings.
-        given: settings by name; None leaves one as it is. Another backbone is read whole unless layers are given.
+        given: settings by name; None leaves one as it is. Another backbone is read whole unless layers are given; with
+            a start it is where the start's own lies.
 
     Raises:
         StanceError: if there is no such preset, or a setting is both changed and given, or may not be so.
     """
-    if preset not in PRESETS:
-        raise StanceError(f"--preset {preset!r}: there is none of that name; allowed are {', '.join(PRESETS)}")
-    base = quick(PRESETS[preset]) if quick_run else PRESETS[preset]
+    if isinstance(preset, str):
+        if preset not in PRESETS:
+            raise StanceError(f"--preset {preset!r}: there is none of that name; allowed are {', '.join(PRESETS)}")
+        preset = PRESETS[preset]
+    base = quick(preset) if quick_run else preset
     named = {name: value for name, value in given.items() if value is not None}
     if twice := sorted(named.keys() & (changes or {}).keys()):
         raise StanceError(f"--set: {', '.join(twice)}: is given by an option of its own too; give it once")
     named |= changes or {}
-    if "backbone" in named:
+    if "backbone" in named and not base.start:
         named = {"layers": 0, **named}
     return replace(base, **named)
 
@@ -172,8 +196,8 @@ def parse_changes(text: str) -> Changes:
     Raises:
         StanceError: if a setting is unknown or named twice, or :class:`TrainingConfig` would refuse its value.
     """
-    # The seed has an option of its own; of a ladder it is what is averaged over.
-    known = [one.name for one in fields(TrainingConfig) if one.name != "seed"]
+    # These have options of their own; of a ladder the seed is what is averaged over.
+    known = [one.name for one in fields(TrainingConfig) if one.name not in ("seed", "start")]
     changes: dict[str, Any] = {}
     for part in text.split(","):
         name, sign, value = (piece.strip() for piece in part.partition("="))

@@ -136,20 +136,31 @@ def restore(graph: onnx.GraphProto, shape: DebertaV2Config) -> DebertaV2Model:
     found = {name.removeprefix(_PREFIX): tensor for name, tensor in tensors.items() if name.startswith(_PREFIX)}
     found |= _embeddings(tensors) | _products(graph, tensors)
     model = DebertaV2Model(shape)
-    weights = model.state_dict()
-    for name, weight in weights.items():
+    try:
+        fill(model, found)
+    except StanceError as error:
+        raise StanceError(f"the int8 graph: {error}") from error
+    return model
+
+
+def fill(model: torch.nn.Module, found: Tensors) -> None:
+    """Put weights in place of the model's, by their names; what is found besides is left.
+
+    Raises:
+        StanceError: if one is missing or has another shape.
+    """
+    for name, weight in model.state_dict().items():
         if name not in found or found[name].shape != tuple(weight.shape):
             got = found[name].shape if name in found else "nothing"
-            raise StanceError(f"the int8 graph: holds {got} for {name}, expected {tuple(weight.shape)}")
+            raise StanceError(f"holds {got} for {name}, expected {tuple(weight.shape)}")
         weight.copy_(torch.from_numpy(found[name].astype(np.float32)))
-    return model
 
 
 def _embeddings(tensors: Tensors) -> dict[str, NDArray[Any]]:
     """Tables with one scale for all, by their names."""
     ends = "_quantized"
     names = [one.removesuffix(ends) for one in tensors if one.startswith(_PREFIX) and one.endswith(ends)]
-    return {name.removeprefix(_PREFIX): _dequantized(tensors, name) for name in names}
+    return {name.removeprefix(_PREFIX): dequantized(tensors, name) for name in names}
 
 
 def _products(graph: onnx.GraphProto, tensors: Tensors) -> dict[str, NDArray[Any]]:
@@ -158,12 +169,14 @@ def _products(graph: onnx.GraphProto, tensors: Tensors) -> dict[str, NDArray[Any
     for node in graph.node:
         if node.op_type == "MatMulInteger":
             name = node.name.strip("/").removesuffix("/MatMul_quant").replace("/", ".") + ".weight"
-            stem = node.input[1].removesuffix("_quantized")
-            weight = tensors[stem] if stem in tensors else _dequantized(tensors, stem)  # in fp32, if it is there
+            weight = dequantized(tensors, node.input[1].removesuffix("_quantized"))
             products[name.removeprefix(_PREFIX)] = np.ascontiguousarray(weight.T)
     return products
 
 
-def _dequantized(tensors: Tensors, name: str) -> NDArray[np.float32]:
+def dequantized(tensors: Tensors, name: str) -> NDArray[np.float32]:
+    """A tensor that a graph of ONNX Runtime's dynamic quantisation has in int8; as it is, if it is there in fp32."""
+    if name in tensors:
+        return np.asarray(tensors[name], dtype=np.float32)
     values, zero = (tensors[f"{name}_{part}"].astype(np.float32) for part in ("quantized", "zero_point"))
     return np.asarray((values - zero) * tensors[f"{name}_scale"], dtype=np.float32)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from datasets import Dataset
@@ -16,7 +16,7 @@ from datasets import Dataset
 from stance.actors import Lexicon
 from stance.schema import LABELS, Process
 from training.augment import make_pool
-from training.backbone import load_tokenizer, make_encoder, make_model
+from training.backbone import load_tokenizer, make_encoder
 from training.batches import Collator, RecordEncoder
 from training.callbacks import CheckpointClock, TellEpoch, WeightAverage
 from training.config import TrainingConfig
@@ -24,6 +24,7 @@ from training.corpus import Located, ProcessNames
 from training.distil import Teacher
 from training.losses import StanceLoss
 from training.runs import Run
+from training.start import make_start
 from training.trainer import StanceTrainer, make_arguments, score_predictions, takes_graphs
 
 
@@ -57,6 +58,7 @@ def finetune(
     *,
     progress: bool = True,
     epochwise: bool = True,
+    own: Collection[Path] = (),
 ) -> StanceTrainer:
     """Fine-tune and return the trainer; checkpoints go to ``folder``, one an epoch, the last two are kept.
 
@@ -64,14 +66,15 @@ def finetune(
 
     Args:
         epochwise: measure and keep a checkpoint at the end of each epoch, or do neither.
+        own: files whose records are all learnt from.
     """
-    train, names = sample_records(train, config), ProcessNames(processes)
+    train, names = sample_records(train, config, own), ProcessNames(processes)
     tokenizer = load_tokenizer(config.backbone)
     encoder = make_encoder(tokenizer, config)
     pool = make_pool([actor.actor for one in train for actor in one.record.actors])
     pad = int(tokenizer.pad_token_id or 0)
     encode = RecordEncoder(encoder, lexicon, processes, config, pool=pool, seed=config.seed)
-    model = make_model(config)
+    model = make_start(config)
     arguments = make_arguments(config, folder, progress=progress, epochwise=epochwise)
     teacher = None
     if config.teacher:
@@ -97,8 +100,11 @@ def finetune(
     return trainer
 
 
-def sample_records(train: Sequence[Located], config: TrainingConfig) -> Sequence[Located]:
-    """The random part of the records that ``max_records`` and the seed ask for; all if it is 0."""
-    if not 0 < config.max_records < len(train):
+def sample_records(train: Sequence[Located], config: TrainingConfig, own: Collection[Path] = ()) -> Sequence[Located]:
+    """The random part of the records that ``max_records`` and the seed ask for, all if it is 0, and all of the files
+    in ``own``."""
+    others = [one for one in train if one.path not in own]
+    if not 0 < config.max_records < len(others):
         return train
-    return random.Random(config.seed).sample(list(train), config.max_records)
+    sample = random.Random(config.seed).sample(others, config.max_records)
+    return [*(one for one in train if one.path in own), *sample]

@@ -33,9 +33,10 @@ from training.data import Data, load_data, require_enough
 from training.distil import check_teacher
 from training.evaluate import Scores, run_cases, score
 from training.export import MIN_INT8_AGREEMENT, Exported, export_model
-from training.finetune import finetune
+from training.finetune import finetune, sample_records
 from training.metrics import Ids, Interval, interval_over_seeds, macro_by_subset
 from training.runs import Earlier, Run, Trained
+from training.start import make_start, tell_start
 
 log = logging.getLogger("train")
 
@@ -56,16 +57,16 @@ def finetune_step(
 
     Raises:
         StanceError: if an earlier run lies there that is neither to be taken up nor overwritten, or cannot be; before
-            one is deleted, if the teacher may not teach or the backbone cannot be trained so.
+            one is deleted, if the teacher may not teach, or backbone or start cannot be trained so.
     """
-    teacher = _check_run(data, config, run, earlier)
+    teacher, start = _check_run(data, config, run, earlier)
     resumed = earlier is Earlier.RESUME
     if resumed and run.finished:
         log.info("fine-tuning was done already: %s", run)
         return run.trained()
     if not (resumed and run.stamp()):
-        require_backbone(config)  # before an earlier run is deleted
-        run.begin(config, data.digest, teacher)
+        _require_trainable(config)  # before an earlier run is deleted
+        run.begin(config, data.digest, teacher, start)
     started = time.monotonic() - CheckpointClock.seconds(CheckpointClock.last_whole(run.checkpoints))
     trainer = finetune(
         data.splits["train"],
@@ -75,26 +76,40 @@ def finetune_step(
         config,
         run.checkpoints,
         progress=progress,
+        own=data.own_files,
     )
     trainer.save_model(str(run.model))
-    trained = Trained(run.model, time.monotonic() - started, trainer.state.log_history, teacher)
+    trained = Trained(run.model, time.monotonic() - started, trainer.state.log_history, teacher, start)
     run.finish(trained)
     return trained
 
 
-def _check_run(data: Data, config: TrainingConfig, run: Run, earlier: Earlier) -> dict[str, Any] | None:
-    """The teacher that a run may learn from, if there is one and anything left to learn."""
+def _require_trainable(config: TrainingConfig) -> None:
+    """Refuse a backbone or a start that cannot be trained so, before anything is computed."""
+    require_backbone(config)
+    if config.start:
+        make_start(config)
+
+
+def _check_run(
+    data: Data, config: TrainingConfig, run: Run, earlier: Earlier
+) -> tuple[dict[str, Any] | None, str | None]:
+    """The teacher that a run may learn from and the bundle that it may start from, if there is one and anything left to
+    learn."""
     resumed = earlier is Earlier.RESUME
     if resumed:
         run.check_same(config, data.digest)
     elif earlier is Earlier.REFUSE:
         run.check_free()
-    if not config.teacher or (resumed and run.finished):  # one that is done needs its teacher no more
-        return None
-    teacher = check_teacher(Run(Path(config.teacher)), data.digest, own=run)
-    if resumed:
+    if resumed and run.finished:  # one that is done needs neither any more
+        return None, None
+    teacher = check_teacher(Run(Path(config.teacher)), data.digest, own=run) if config.teacher else None
+    start = tell_start(Path(config.start)) if config.start else None
+    if resumed and teacher is not None:
         run.check_taught_by(teacher)
-    return teacher
+    if resumed and start is not None:
+        run.check_started_from(start)
+    return teacher, start
 
 
 def export_step(data: Data, config: TrainingConfig, trained: Trained, *, min_agreement: float) -> Scored:
@@ -237,7 +252,7 @@ def run(
 
     Raises:
         StanceError: before anything is done, if one of these folders holds a run or a bundle that may not be touched,
-            the teacher may not teach, or the backbone cannot be trained so.
+            the teacher may not teach, or backbone or start cannot be trained so.
     """
     if earlier is Earlier.REFUSE:
         check_no_bundle(folder)
@@ -245,7 +260,7 @@ def run(
     places = [Run.of(runs / folder.name, own.seed) for own in configs]
     for place, own in zip(places, configs, strict=True):
         _check_run(data, own, place, earlier)
-    require_backbone(config)  # before the baseline is fitted
+    _require_trainable(config)  # before the baseline is fitted
     log.info("baseline")
     yardsticks = baseline_step(data).rows
     results: list[tuple[Trained, Scored]] = []
@@ -289,10 +304,11 @@ def _metrics(
         "test": asdict(scored.int8),
         "parity": {**asdict(scored.parity), "calibration_agreement": scored.agreement},
         "teacher": trained.teacher,
+        "start": trained.start,
         "config": asdict(config),
         "corpus_digest": data.digest,
         "calibration_records": len(data.calibration),
-        "records": {**records, "train": min(records["train"], config.max_records or records["train"])},
+        "records": {**records, "train": len(sample_records(data.splits["train"], config, data.own_files))},
         "seconds": trained.seconds,
         "history": trained.history,
     }

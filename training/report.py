@@ -112,6 +112,7 @@ def save_card(folder: Path, *, name: str, scores: Scores, metrics: Mapping[str, 
     text = _CARD.format(
         name=name,
         backbone=_tell_backbone(metrics["config"]),
+        start=_tell_start(metrics),
         teacher=_tell_teacher(metrics),
         digest=metrics["corpus_digest"][:16],
         calibration=metrics["calibration_records"],
@@ -169,6 +170,15 @@ def _tell_backbone(config: Mapping[str, Any]) -> str:
     return f"the first {config['layers']} layers of {name}" if config.get("layers") else name
 
 
+def _tell_start(metrics: Mapping[str, Any]) -> str:
+    start = metrics["start"]
+    if not start:
+        return ", fine-tuned with a token head"
+    return (
+        f" with the weights of the bundle {start} (its card tells of its training), head included, fine-tuned further"
+    )
+
+
 def _tell_teacher(metrics: Mapping[str, Any]) -> str:
     teacher = metrics["teacher"]
     return f" on the labels and on the reading of a fine-tuned {_tell_backbone(teacher)}" if teacher else ""
@@ -199,7 +209,7 @@ _CARD = """# Model card: {name}
 
 Says where each actor of a news text stands toward a peace process: `support`, `boycott`, `conditional` or `none`.
 
-- **Model**: {backbone}, fine-tuned with a token head{teacher}, exported to ONNX int8; one pass over the text judges every
+- **Model**: {backbone}{start}{teacher}, exported to ONNX int8; one pass over the text judges every
   actor in it.
 - **Data**: {train} training, {dev} dev and {test} test records
   (digest `{digest}`); those of the project are written for training and labelled by `data/codebook.md`, see `data/README.md`.

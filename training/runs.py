@@ -29,19 +29,22 @@ class Trained:
     Attributes:
         seconds: of the whole training, those before a stop too.
         teacher: what tells the one it learnt from, if any, from others, as :func:`training.distil.check_teacher` does.
+        start: name and version of the bundle that it started from, if any, as :func:`training.start.tell_start` does.
     """
 
     folder: Path
     seconds: float
     history: list[dict[str, Any]]
     teacher: dict[str, Any] | None
+    start: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """The fine-tuning of one seed: ``run.json`` lies in its folder once it is begun, ``done.json`` once it is finished.
 
-    What it was begun with is its stamp: settings, digest of the data, version of this package, and the teacher.
+    What it was begun with is its stamp: settings, digest of the data, version of this package, the teacher, and the
+    bundle that it started from.
     """
 
     folder: Path
@@ -74,7 +77,9 @@ class Run:
         """Whether it came to its end."""
         return self._done_file.exists()
 
-    def begin(self, config: TrainingConfig, digest: str, teacher: dict[str, Any] | None = None) -> None:
+    def begin(
+        self, config: TrainingConfig, digest: str, teacher: dict[str, Any] | None = None, start: str | None = None
+    ) -> None:
         """Stamp an empty folder: what another run left must not be taken up by a later ``--resume``.
 
         Raises:
@@ -85,7 +90,7 @@ class Run:
                 shutil.rmtree(self.folder)
         except OSError as error:
             raise StanceError(f"{self}: cannot be deleted: {error}; delete it, or give another --name") from error
-        save_json_whole(self._stamp_file, {**_make_stamp(config, digest), "teacher": teacher})
+        save_json_whole(self._stamp_file, {**_make_stamp(config, digest), "teacher": teacher, "start": start})
 
     def stamp(self) -> dict[str, Any] | None:
         """What it was begun with, as it was written; None if it was not.
@@ -105,8 +110,8 @@ class Run:
 
     def finish(self, trained: Trained) -> None:
         """Tell that the model is there, and how it came to be."""
-        done = {"seconds": trained.seconds, "history": trained.history, "teacher": trained.teacher}
-        save_json_whole(self._done_file, done)
+        told = ("seconds", "history", "teacher", "start")
+        save_json_whole(self._done_file, {name: getattr(trained, name) for name in told})
 
     def trained(self) -> Trained:
         """What a finished run made.
@@ -115,7 +120,7 @@ class Run:
             StanceError: if what tells of it cannot be read.
         """
         done = _load(self._done_file, "seconds", "history", "teacher")
-        return Trained(self.model, done["seconds"], done["history"], done["teacher"])
+        return Trained(self.model, done["seconds"], done["history"], done["teacher"], done.get("start"))
 
     def check_same(self, config: TrainingConfig, digest: str) -> None:
         """Check that what an earlier run left, if anything, can be taken up.
@@ -144,6 +149,19 @@ class Run:
             raise StanceError(
                 f"{self._stamp_file}: was begun with another teacher than lies in its --teacher now; put that one "
                 "back, run under another --name, or begin anew with --overwrite"
+            )
+
+    def check_started_from(self, start: str) -> None:
+        """Check that what an earlier run left, if anything, started from this bundle.
+
+        Raises:
+            StanceError: if it was another one, or has been made anew since.
+        """
+        stamp = self.stamp()
+        if stamp is not None and stamp.get("start") != start:
+            raise StanceError(
+                f"{self._stamp_file}: was begun from the bundle {stamp.get('start')}, in its --start lies {start} now; "
+                "put that one back, run under another --name, or begin anew with --overwrite"
             )
 
     def check_free(self) -> None:

