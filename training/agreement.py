@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -20,7 +21,7 @@ class Agreement:
     Attributes:
         cases: pairs of readings of one actor; three readers of it make three.
         raw: share of equal labels, 0..1.
-        kappa: Cohen's, over the four labels.
+        kappa: Cohen's, over the four labels; not a number where all readings are one label.
         by_label: Cohen's kappa of each label that occurs against the rest.
     """
 
@@ -42,11 +43,16 @@ def measure_agreement(located: Sequence[Located]) -> Agreement:
             "no actor has two readings; `train import` keeps what several annotators of a task said, gold has its own"
         )
         raise CorpusError([told])
-    first, second = zip(*pairs, strict=True)
+    # Each pair both ways: who stands first in a record is chance.
+    first, second = zip(*pairs, *(reversed(pair) for pair in pairs), strict=True)
     by_label = {
-        label: float(cohen_kappa_score([one == label for one in first], [one == label for one in second]))
+        label: _kappa([one == label for one in first], [one == label for one in second])
         for label in LABELS
-        if label in {*first, *second}
+        if label in first
     }
     raw = sum(left == right for left, right in pairs) / len(pairs)
-    return Agreement(len(pairs), raw, float(cohen_kappa_score(first, second)), by_label)
+    return Agreement(len(pairs), raw, _kappa(first, second), by_label)
+
+
+def _kappa(first: Sequence[str | bool], second: Sequence[str | bool]) -> float:
+    return float(cohen_kappa_score(first, second)) if len(set(first)) > 1 else math.nan

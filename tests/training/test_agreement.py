@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,14 +24,35 @@ def test_agreement_counts_both_readings(write_records: Callable[..., Path]) -> N
     ]
     measured = measure_agreement(load_corpus([write_records({"actors": actors})]))
     assert (measured.cases, measured.raw) == (2, 0.5)
-    assert measured.kappa == 0
-    assert measured.by_label["support"] == 0
+    assert measured.kappa == pytest.approx(-1 / 3)
+    assert measured.by_label["support"] == pytest.approx(-1 / 3)
 
 
 def test_three_readings_are_three_pairs(write_records: Callable[..., Path]) -> None:
     actors = [read("Turkey", "Turkey", "support", "support", "support", "conditional")]
     measured = measure_agreement(load_corpus([write_records({"actors": actors})]))
     assert (measured.cases, measured.raw) == (3, 1 / 3)
+
+
+def test_who_stands_first_in_a_record_makes_no_difference(write_records: Callable[..., Path]) -> None:
+    measured = []
+    for second in (("none", "support"), ("support", "none")):
+        actors = [
+            read("Turkey", "Turkey", "support", "none", "support"),
+            read("DC", "Delta Council", "support", *second),
+            read("Sochi", "Sochi", "none", "none", "none"),
+        ]
+        measured.append(measure_agreement(load_corpus([write_records({"actors": actors})])))
+    assert measured[0] == measured[1]
+
+
+@pytest.mark.filterwarnings("error")
+def test_readings_of_one_label_have_no_kappa(write_records: Callable[..., Path]) -> None:
+    measured = measure_agreement(
+        load_corpus([write_records({"actors": [read("Turkey", "Turkey", "none", "none", "none")]})])
+    )
+    assert measured.raw == 1
+    assert math.isnan(measured.kappa)
 
 
 def test_without_readings_there_is_nothing_to_measure(write_records: Callable[..., Path]) -> None:

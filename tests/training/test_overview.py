@@ -109,7 +109,7 @@ def test_lengths_are_words_of_distinct_texts(measured: Overview) -> None:
 
 
 def test_agreement_is_gold_s(measured: Overview) -> None:
-    assert "2 actors read twice, 100.0% alike" in sheet(measured, "agreement").note
+    assert "2 pairs of readings, 100.0% alike" in sheet(measured, "agreement").note
     assert table(measured, "agreement")["support"] == {"Cohen's kappa": "1.000"}
 
 

@@ -101,7 +101,7 @@ def _agreement(measured: Overview) -> Sheet:
     if one is None:
         return Sheet("agreement", title, columns, (), "No actor has two readings.")
     rows = [(label, f"{kappa:.3f}") for label, kappa in {"all": one.kappa, **one.by_label}.items()]
-    return Sheet("agreement", title, columns, tuple(rows), f"{one.cases:,} actors read twice, {one.raw:.1%} alike.")
+    return Sheet("agreement", title, columns, tuple(rows), f"{one.cases:,} pairs of readings, {one.raw:.1%} alike.")
 
 
 def _duplicates(measured: Overview) -> Sheet:
