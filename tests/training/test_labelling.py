@@ -230,6 +230,20 @@ def test_where_annotators_differ_is_told_and_what_all_said_is_kept(
     assert faults(imported, tasks) == [":7: annotations: 2 are marked as ground truth; mark one"]
 
 
+def test_who_annotates_twice_is_one_reader(imported: Callable[..., list[dict[str, Any]]]) -> None:
+    tasks = annotated("boycott", "conditional", "boycott")
+    again = tasks[0]["annotations"][2]
+    again.update(completed_by=1, ground_truth=True)
+    assert imported(tasks)[0]["actors"][1]["readings"] == ["boycott", "conditional"]
+    for number, one in enumerate(tasks[0]["annotations"]):
+        one["id"] = number
+        del one["completed_by"]
+    assert imported(tasks)[0]["actors"][1]["readings"] == ["boycott", "conditional", "boycott"]
+    del again["ground_truth"]
+    (fault,) = faults(imported, tasks)
+    assert "boycott (annotation 0, annotation 2); conditional (annotation 1)" in fault
+
+
 def test_an_actor_that_one_annotator_did_not_mark_is_a_difference(imported: Callable[..., Any]) -> None:
     tasks = annotated("boycott", "boycott")
     second = tasks[0]["annotations"][1]

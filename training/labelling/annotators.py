@@ -38,7 +38,8 @@ def settle(
     """The actors of the annotation that counts, with the labels of all as ``readings`` if there are several.
 
     The one that is marked as ground truth counts; without one, the first, if all have the same actors with the same
-    labels. Otherwise there is none, and what differs is noted as a fault. Faults of what does not count are not.
+    labels. Otherwise there is none, and what differs is noted as a fault. Faults of what does not count are not. Of
+    several by one person the first gives the readings: nobody is another reader beside themselves.
     """
     marked = [one for one in annotations if one.truth]
     if len(marked) > 1:
@@ -53,7 +54,7 @@ def settle(
         return None
     actors = counting[0].actors
     if len(annotations) > 1:
-        sound = [one.actors for one in annotations if not one.faults]
+        sound = _first_of_each([one for one in annotations if not one.faults])
         actors = [{**one, "readings": _labels(one["actor"], sound)} for one in actors]
     return tuple((place, one) for one in actors)
 
@@ -66,6 +67,13 @@ def _differences(annotations: Sequence[Annotation]) -> Iterator[str]:
             told.setdefault(one.said.get(name, "not marked"), []).append(one.who)
         if len(told) > 1:
             yield f"{name}: " + "; ".join(f"{label} ({', '.join(people)})" for label, people in told.items())
+
+
+def _first_of_each(annotations: Sequence[Annotation]) -> list[Sequence[dict[str, Any]]]:
+    people: dict[str, Sequence[dict[str, Any]]] = {}
+    for one in annotations:
+        people.setdefault(one.who, one.actors)
+    return list(people.values())
 
 
 def _labels(name: str, said: Sequence[Sequence[dict[str, Any]]]) -> list[str]:

@@ -123,7 +123,8 @@ def _annotations(reading: Reading, place: int, task: Any) -> list[Mapping[str, A
 
 def _read_annotation(path: Path, place: int, annotation: Mapping[str, Any], text: str) -> Annotation:
     aside = Reading(path)  # the faults of an annotation that does not count are none of the file
-    given, who = annotation.get("result"), annotation.get("completed_by")
+    given = annotation.get("result")
+    who = annotation.get("completed_by") or f"annotation {annotation.get('id')}"
     results = [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []
     actors = _actors(aside, place, parse_regions(results, text))
     name = who.get("email") or who.get("id") if isinstance(who, dict) else who
