@@ -331,13 +331,21 @@ def test_marks_in_a_quoted_name_part_no_columns_of_a_table(imported: Callable[..
 
 
 def test_a_bar_that_stands_in_the_text_parts_nothing(imported: Callable[..., list[dict[str, Any]]]) -> None:
-    text = "Coordination | Madani came to Sochi. Coordination | Khartoum stayed away, and its envoy stayed home."
+    text = "Coordination | Madani came to Sochi. Coordination | Khartoum stayed away, and its envoy | stayed home."
     stream = io.StringIO(newline="")
     csv.writer(stream).writerows(
         [
             ("document", "process", "actor", "label", "evidence", "mentions", "text"),
             ("a", PROCESS, "Madani", "support", "came", "Coordination | Madani", text),
-            ("a", PROCESS, "Khartoum", "boycott", "stayed away|stayed home", "Coordination | Khartoum | its envoy", ""),
+            (
+                "a",
+                PROCESS,
+                "Khartoum",
+                "boycott",
+                "stayed away|stayed home",
+                "Coordination | Khartoum | its envoy |",
+                "",
+            ),
         ]
     )
     (record,) = imported(stream.getvalue(), "back.csv")

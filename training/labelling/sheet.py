@@ -168,10 +168,10 @@ def _actor(reading: Reading, place: int, row: Mapping[str, str], text: str) -> d
 def _parts(cell: str, text: str) -> list[str]:
     """What the marks part; one that stands so in the text, as in a name, parts nothing."""
     mark = _BETWEEN.strip()
-    pieces, parts = cell.split(mark), []
+    pieces, parts = [one for one in cell.split(mark) if one.strip()], []
     while pieces:
         runs = (mark.join(pieces[:count]).strip() for count in range(len(pieces), 1, -1))
         part = next((run for run in runs if run in text), pieces[0].strip())
         pieces = pieces[part.count(mark) + 1 :]
         parts.append(part)
-    return list(dict.fromkeys(filter(None, parts)))
+    return list(dict.fromkeys(parts))
