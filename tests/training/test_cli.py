@@ -74,13 +74,13 @@ def test_check_refuses_own_labels_that_a_run_would_refuse(
 def test_own_labels_are_counted_apart_and_their_unknown_process_is_told(
     small_corpus: Path, write_records: Callable[..., Path], tmp_path: Path
 ) -> None:
-    own = write_records({"id": "own", "split": "dev", "process": "Qarsa tlaks"}, name="own.jsonl")
+    own = write_records({"id": "own", "split": "dev", "process": "[draft] tlaks"}, name="own.jsonl")
     given = ["--data", small_corpus, "--extra", own, "--calibration", small_corpus]
     for told in (train("check", *given), train("baseline", *given, "--models", tmp_path)):
         assert "yours: train 0, dev 1, test 0 record(s); support 1, boycott 1, conditional 0, none 0 label(s)" in (
             " ".join(told.split())
         )
-        assert "1 of your records on 'Qarsa tlaks'" in told
+        assert "1 of your records on '[draft] tlaks'" in told
 
 
 def test_check_is_content_with_the_corpus() -> None:

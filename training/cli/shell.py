@@ -106,7 +106,7 @@ def tell_own(data: Data) -> None:
     labels = Counter(actor.label for one in data.own for actor in one.record.actors)
     console.print(f"yours: {_told_counts(SPLITS, splits)} record(s); {_told_counts(LABELS, labels)} label(s)")
     for name, count in free_names(data.own, data.processes).items():
-        console.print(f"{count} of your records on {name!r}, which is no name of a known process")
+        console.print(f"{count} of your records on {name!r}, which is no name of a known process", markup=False)
 
 
 def _told_counts(names: Iterable[str], counts: Counter[str]) -> str:
