@@ -56,6 +56,7 @@ export class ArticleForm {
 
   showOwn() {
     byId("own-process").hidden = byId("process").value !== OWN;
+    this.mend(byId("process-name"));
   }
 
   acceptDrops() {
@@ -137,8 +138,9 @@ export class ArticleForm {
         problems.push(error.message);
       }
     }
-    if (files.length === 1 && read.length) this.fill(read[0]);
-    else this.reading.add(read.map((one) => this.document(one)), problems);
+    if (files.length === 1 && read.length) return this.fill(read[0]);
+    this.mend();
+    return this.reading.add(read.map((one) => this.document(one)), problems);
   }
 
   submit() {

@@ -129,3 +129,24 @@ def test_a_text_that_the_browser_kept_is_known(page: Page) -> None:
     expect(page.locator("#title")).to_have_value("The first")
     page.fill("#text", "Iran praised its hosts and wants nothing more of them.")
     expect(page.locator("#title")).to_have_value("")
+
+
+def test_what_failed_stays_told_when_a_fault_of_the_form_is_mended(page: Page) -> None:
+    page.click("#submit")
+    expect(page.locator("#problem")).to_have_text("Paste an article first.")
+    page.route("**/classify", lambda route: route.abort())
+    page.set_input_files("#files", FILES)
+    told = "a, b and c: The service does not answer. Is it running?"
+    expect(page.locator("#problem")).to_have_text(told)
+    expect(page.locator("#text")).not_to_have_attribute("aria-invalid", "true")
+    page.locator("#text").press_sequentially("T")
+    expect(page.locator("#problem")).to_have_text(told)
+
+
+def test_a_process_that_is_chosen_needs_no_name(page: Page) -> None:
+    page.fill("#text", TEXT)
+    page.select_option("#process", label="Another…")
+    page.click("#submit")
+    expect(page.locator("#problem")).to_have_text("Name the process.")
+    page.select_option("#process", "sochi")
+    expect(page.locator("#problem")).to_be_hidden()
