@@ -21,12 +21,16 @@ function goToResults() {
   goTo(byId("results-title"), "start");
 }
 
-/** Only the first article of a reading is shown: who is at work on it is not to lose it to the next. */
+/** Only the first article of a reading is shown: who is at work on it is not to lose it to the next, nor to its copy. */
 function take(article, isFirst) {
+  const focused = document.activeElement;
   results.stow();
   shelf.take(article);
   if (isFirst) return choose(article);
-  if (!shelf.articles.includes(shelf.current)) return show(article);
+  if (!shelf.articles.includes(shelf.current)) {
+    show(article);
+    return focused.focus({ preventScroll: true });
+  }
   shelf.show(shelf.current);
   return showTimeline();
 }

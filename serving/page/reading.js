@@ -69,6 +69,8 @@ export class Reading {
     byId("status").textContent = this.count > 1 ? this.outcome() : "";
     this.tell();
     if (!byId("problem").hidden && !isAtWork()) goTo(byId("problem"));
+    // A button that goes away loses the focus.
+    if (document.activeElement === byId("cancel")) byId("submit").focus();
     byId("cancel").hidden = true;
   }
 

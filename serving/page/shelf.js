@@ -44,8 +44,10 @@ export class Shelf {
   show(current) {
     this.current = current;
     const names = namesOf(this.articles);
+    const focused = [...this.nav.children].indexOf(document.activeElement);
     this.nav.hidden = this.articles.length < 2;
     this.nav.replaceChildren(...this.articles.map((one, index) =>
       button(names[index], () => this.onChoose(one), { "aria-current": one === current && "true", dir: "auto" })));
+    this.nav.children[focused]?.focus();
   }
 }

@@ -131,6 +131,45 @@ def test_a_text_that_the_browser_kept_is_known(page: Page) -> None:
     expect(page.locator("#title")).to_have_value("")
 
 
+def test_the_focus_stays_where_it_is_while_more_is_read(page: Page) -> None:
+    held: list[Route] = []
+    page.route("**/classify", lambda route: held.append(route))
+    page.set_input_files("#files", FILES)
+    answer_next(page, held)
+    answer_next(page, held)
+    shown = page.locator("#articles button").nth(1)
+    shown.focus()
+    answer_next(page, held)
+    expect(page.locator("#articles button")).to_have_count(3)
+    expect(shown).to_be_focused()
+
+
+def test_the_focus_is_not_lost_with_the_cancel_button(page: Page) -> None:
+    held: list[Route] = []
+    page.route("**/classify", lambda route: held.append(route))
+    page.set_input_files("#files", FILES[:2])
+    answer_next(page, held)
+    expect(page.locator("#results-title")).to_be_focused()
+    page.focus("#cancel")
+    answer_next(page, held)
+    expect(page.locator("#cancel")).to_be_hidden()
+    expect(page.locator("#submit")).to_be_focused()
+
+
+def test_who_corrects_an_article_is_left_at_it_when_its_copy_is_read(page: Page) -> None:
+    held: list[Route] = []
+    page.route("**/classify", lambda route: held.append(route))
+    page.set_input_files("#files", [FILES[0], {**FILES[0], "name": "twin.txt"}])
+    answer_next(page, held)
+    page.get_by_role("button", name="Correct Turkey").click()
+    evidence = page.get_by_label("Evidence, word for word")
+    evidence.fill("will ")
+    answer_next(page, held)
+    expect(page.locator("#article-title")).to_have_text("twin")
+    page.keyboard.type("send")
+    expect(evidence).to_have_value("will send")
+
+
 def test_what_failed_stays_told_when_a_fault_of_the_form_is_mended(page: Page) -> None:
     page.click("#submit")
     expect(page.locator("#problem")).to_have_text("Paste an article first.")
