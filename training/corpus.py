@@ -84,13 +84,14 @@ class LabelledActor(Strict):
 
     def as_in(self, text: str) -> LabelledActor:
         """The same, with spaces, quotation marks and dashes as the text has them; programs change those."""
-        mentions, evidence = (tuple(_as_in(text, one) for one in ones) for ones in (self.mentions, self.evidence))
+        mentions, evidence = (tuple(words_as_in(text, one) for one in ones) for ones in (self.mentions, self.evidence))
         if (mentions, evidence) == (self.mentions, self.evidence):
             return self
         return self.model_copy(update={"mentions": mentions, "evidence": evidence})
 
 
-def _as_in(text: str, words: str) -> str:
+def words_as_in(text: str, words: str) -> str:
+    """Words with the spaces, quotation marks and dashes that a text has in their place; as given if it lacks them."""
     if words in text:
         return words
     found = re.search("".join(_alike(one) for one in re.findall(r"\s+|.", words)), text)

@@ -117,6 +117,16 @@ def test_the_words_count_where_offsets_count_otherwise(imported: Callable[..., l
     assert imported(tasks)[0]["actors"][1]["mentions"] == ["Delta Council"]
 
 
+def test_words_that_differ_in_their_spaces_count_too(imported: Callable[..., list[dict[str, Any]]]) -> None:
+    tasks = export()
+    for one in results(tasks):
+        if one["id"] == "actor-0-evidence-0" and one["from_name"] == "span":
+            one["value"].update(
+                text="will send\u00a0a delegation", start=one["value"]["start"] + 1, end=one["value"]["end"] + 1
+            )
+    assert imported(tasks)[0]["actors"][0]["evidence"] == ["will send a delegation"]
+
+
 def test_a_mention_without_a_name_is_taken_for_its_words(imported: Callable[..., list[dict[str, Any]]]) -> None:
     tasks = export()
     tasks[0]["annotations"][0]["result"] = [

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from training.corpus import words_as_in
+
 #: The controls of the labelling interface by name, and the labels of a region.
 SPAN, NAME, STANCE, AMBIGUOUS = "span", "name", "stance", "ambiguous"
 ACTOR, EVIDENCE = "Actor", "Evidence"
@@ -66,8 +68,10 @@ def _words(span: Mapping[str, Any], text: str) -> str:
     """The marked words. Told words go before offsets, which count UTF-16 units in some versions."""
     start, end, told = span.get("start"), span.get("end"), span.get("text")
     counted = text[start:end] if isinstance(start, int) and isinstance(end, int) else ""
-    candidates = [one for one in (told, str(told).replace("\\n", "\n")) if isinstance(one, str) and one in text]
-    return (candidates[0] if candidates and told else counted or str(told or "")).strip()
+    if not isinstance(told, str) or not told:
+        return counted.strip()
+    candidates = [words_as_in(text, one) for one in (told, told.replace("\\n", "\n"))]
+    return next((one for one in candidates if one in text), counted or told).strip()
 
 
 def _relate(regions: dict[str, Region], left: str, right: str) -> None:
