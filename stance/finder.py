@@ -120,7 +120,7 @@ class Finder:
         """Take stretches that the model tagged, unless a known name covers them; the longest first, so that it is known
         whose short forms the others can be.
         """
-        names = Tagged(self._text, self._words, self._is_known).names(spans)
+        names = Tagged(self._text, self._words, self._is_known, deadline=self._deadline).names(spans)
         for name in sorted(names, key=lambda one: (_called_before(self._text, one) is not None, one.start - one.end)):
             self._add_name(name)
 

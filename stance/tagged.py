@@ -8,6 +8,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 
+from stance.deadline import Deadline
 from stance.names import (
     ARTICLES,
     GENERIC,
@@ -46,14 +47,23 @@ class Tagged:
 
     Args:
         is_known: whether a stretch is a name that is known without the model.
+        deadline: when the work stops with :class:`stance.errors.DeadlineExceeded`.
     """
 
-    def __init__(self, text: str, words: Sequence[Word], is_known: Callable[[Span], bool]) -> None:
+    def __init__(
+        self,
+        text: str,
+        words: Sequence[Word],
+        is_known: Callable[[Span], bool],
+        *,
+        deadline: Deadline | None = None,
+    ) -> None:
         self._text = text
         self._words = words
         self._starts = [word.start for word in words]
         self._ends = [word.end for word in words]
         self._is_known = is_known
+        self._deadline = deadline
 
     def names(self, spans: Iterable[Span]) -> list[Span]:
         """The names, in order; none is longer than a name may be."""
@@ -96,6 +106,8 @@ class Tagged:
         """
         joined: list[Span] = []
         for span in spans:
+            if self._deadline is not None:
+                self._deadline.check("while tagged names were put together")
             first, last = bisect_right(self._ends, span.start), bisect_left(self._starts, span.end)
             if first >= last:
                 continue
@@ -122,11 +134,10 @@ class Tagged:
         if following.end - span.start > MAX_NAME_LENGTH:
             return False
         before, gap = self._surface(span), self._text[span.end : following.start]
-        known = sum(map(self._is_known, (span, following)))
         if not gap.strip("-"):
-            return known < 2  # unlike "Russia-Turkey"
+            return not all(map(self._is_known, (following, span)))  # unlike "Russia-Turkey"
         is_initial = gap in (". ", ".") and len(before) <= 2 and not before[1:].isupper()  # or "Ma. Teresa"
-        if known or not (is_initial or _WITHIN.fullmatch(gap)):
+        if not (is_initial or _WITHIN.fullmatch(gap)) or any(map(self._is_known, (span, following))):
             return False
         return not (before.endswith(" of") and is_person(self._surface(following), None))
 
@@ -138,9 +149,9 @@ class Tagged:
     def _trim(self, span: Span) -> Sequence[Word]:
         """The words of a tagged stretch, without articles, honorifics and pronouns; none if no name is left."""
         first, last = bisect_right(self._ends, span.start), bisect_left(self._starts, span.end)
+        while first < last and not self._opens_name(first, last):
+            first += 1
         words = self._words[first:last]
-        while words and (not _opens_name(words[0]) or _leads_up(words)):
-            words = words[1:]
         if not words or len(words) > MAX_NAME_WORDS or words[-1].end - words[0].start > MAX_NAME_LENGTH:
             return ()
         if len(words) > 1 and words[-1].surface == "of":
@@ -150,17 +161,18 @@ class Tagged:
         bare = without_titles(words)
         if is_person(self._surface(Span(bare[0].start, bare[-1].end)), None):
             return bare
-        return words if len(words) > 1 or self._may_stand_alone(words[0], last - 1) else ()
+        return words if len(words) > 1 or self._may_stand_alone(words[0], first) else ()
+
+    def _opens_name(self, first: int, last: int) -> bool:
+        word = self._words[first]
+        is_proper = word.surface[0].isupper() or word.form in PARTICLES
+        return is_proper and not _leads_up(self._words[first : min(first + 2, last)])
 
     def _may_stand_alone(self, word: Word, place: int) -> bool:
         if word.form in GENERIC or word.form in NOT_ALONE or len(word.surface) < 2:
             return False
         behind_article = place > 0 and self._words[place - 1].form == "the"
         return not is_adjective(word.surface) or (behind_article and is_people(word.surface))
-
-
-def _opens_name(word: Word) -> bool:
-    return word.surface[0].isupper() or word.form in PARTICLES
 
 
 def _leads_up(words: Sequence[Word]) -> bool:

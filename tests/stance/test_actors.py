@@ -10,8 +10,12 @@ import pytest
 
 from stance.actors import Lexicon, find_all, find_given
 from stance.bundle import parse_actors
+from stance.deadline import Deadline
+from stance.errors import DeadlineExceeded
 from stance.names import surname
 from stance.schema import Actor, Span
+from stance.tagged import Tagged
+from stance.text import find_words
 from stance.variants import find_roots, find_state, is_adjective
 
 HNC = "higher-negotiations-committee"
@@ -261,6 +265,10 @@ def test_a_body_is_called_by_its_noun_where_it_alone_has_it(lexicon: Lexicon) ->
     }
 
 
+def test_a_people_is_an_actor_behind_its_article(lexicon: Lexicon) -> None:
+    assert found("They met the Swiss of Bern.", lexicon, "Swiss of") == {"Switzerland": ["Swiss"]}
+
+
 def test_a_forename_that_two_share_is_neither_of_them(lexicon: Lexicon) -> None:
     text = "Anna Brandt came. Anna spoke. Anna Meyer left. Anna laughed."
     assert found(text, lexicon, "Anna Brandt", "Anna", "Anna Meyer", "Anna") == {
@@ -429,6 +437,24 @@ def test_many_spellings_of_one_name_cost_little(lexicon: Lexicon) -> None:
     started = time.process_time()
     assert not any(given("Foo aa " * 7000, lexicon, *asked))
     assert time.process_time() - started < 5
+
+
+def test_a_long_stretch_that_the_model_tags_costs_time_in_line_with_its_length() -> None:
+    def seconds(count: int) -> float:
+        text = "a b " * count
+        tagged = Tagged(text, find_words(text), lambda _: False)
+        started = time.process_time()
+        assert tagged.names([Span(0, len(text))]) == []
+        return time.process_time() - started
+
+    assert min(seconds(12_000) for _ in range(3)) < 10 * min(seconds(2_000) for _ in range(3))
+
+
+def test_past_the_deadline_no_tagged_names_are_put_together() -> None:
+    text = "Foo Bar"
+    tagged = Tagged(text, find_words(text), lambda _: False, deadline=Deadline(-1))
+    with pytest.raises(DeadlineExceeded, match="stopped while tagged names were put together"):
+        tagged.names([Span(0, 3)])
 
 
 def test_states_within_states_are_told_apart(lexicon: Lexicon) -> None:
