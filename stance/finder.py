@@ -80,6 +80,7 @@ class Finder:
         self._named: set[int] = set()
         self._by_short: dict[str, set[int]] = defaultdict(set)
         self._by_letters: dict[str, set[int]] = defaultdict(set)
+        self._by_stem: dict[str, set[int]] = defaultdict(set)
         self._persons: dict[int, list[list[str]]] = defaultdict(list)
         self._by_word: dict[str, set[int]] = defaultdict(set)
         self._by_root: dict[Root, dict[int, bool]] = defaultdict(dict)
@@ -108,6 +109,7 @@ class Finder:
             self._by_short[short].add(number)
         for letters in _letters(name):
             self._by_letters[letters].add(number)
+        self._by_stem[initials(name)[:-1]].add(number)
         if is_person(name, self._actors[number].kind):
             forms = [word.form for word in find_words(name)]
             self._persons[number].append(forms)
@@ -175,7 +177,9 @@ class Finder:
         letters = "".join(filter(str.isalpha, surface))
         if not letters.isupper():
             return set(self._by_short.get(surface, ()))
-        return set(self._by_short.get(letters, ())) or set(self._by_letters.get("".join(sorted(letters)), ()))
+        alike = self._by_letters.get("".join(sorted(letters)), set())
+        # who is "SPLMN" for short is a branch of the "SPLM", not that body
+        return set(self._by_short.get(letters, ())) or alike - self._by_stem.get(letters, set())
 
     def _owners_of_part(self, surface: str) -> set[int]:
         """The persons, already named in full, whose names have these words in this order: "Sheikh bin Fareed"."""
