@@ -208,7 +208,9 @@ class Finder:
         """The actor that a name is told to be another name of: "Zapatista army (EZLN)", "X, better known as Y"."""
         called = _called_before(self._text, name)
         owner = self._ending.get(called.start()) if called else None
-        return self._owners_before_bracket(name) if owner is None else {owner}
+        if owner is None:
+            return self._owners_before_bracket(name)
+        return set() if self._is_state(owner) else {owner}  # "a group in Mali, known as Ganda Koy"
 
     def _owners_before_bracket(self, name: Span) -> set[int]:
         surface = self._surface(name)

@@ -228,6 +228,7 @@ def test_one_actor_under_several_unlisted_names_is_one(
         ("The Chad-Peru talks went on.", ["Chad", "Peru"]),
         ("They met Kim. Adam Deng left.", ["Kim", "Adam Deng"]),
         ("The rebels of Chad (FACT) left. Chad agreed.", ["Chad", "FACT"]),
+        ("A group in Chad, known as Ganda Koy, left. Chad agreed.", ["Chad", "Ganda Koy"]),
         ("The Lake People's Peace Movement-North left. The LPPM came.", ["Lake People's Peace Movement-North", "LPPM"]),
     ],
 )
