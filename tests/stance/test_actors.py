@@ -308,6 +308,10 @@ def test_states_are_found_that_neither_the_lexicon_lists_nor_the_model_tags(lexi
     assert [(one.actor.id, one.actor.kind, one.actor.country) for one in kept] == [("chad", "state", "TD")]
 
 
+def test_a_common_word_is_no_seat_of_a_state(lexicon: Lexicon) -> None:
+    assert found("Male voters agreed.", lexicon) == {}
+
+
 def test_two_towns_of_a_dateline_are_places(lexicon: Lexicon) -> None:
     assert found("CARACAS/MEXICO CITY - Bogota agreed.", lexicon) == {"Colombia": ["Bogota"]}
 
