@@ -41,7 +41,7 @@ def add_pronouns(
     pronouns: dict[int, list[Span]] = defaultdict(list)
     for before, sentence in enumerate(sentences[1:]):
         found = _PRONOUN.match(text, sentence.start, sentence.end)
-        if found is None or before in others:
+        if found is None or before in others or overlaps(Span(*found.span()), claimed):  # "It Takes Two" is a name
             continue
         meant = [number for number in named[before] if _agrees(found.group(), mentioned[number].actor.kind)]
         if len(meant) == 1:

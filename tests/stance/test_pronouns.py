@@ -70,6 +70,10 @@ def test_actors_that_are_one_and_the_same_share_their_pronouns() -> None:
     assert one.spans == (*mentions, *one.pronouns)
 
 
+def test_a_name_that_begins_like_a_pronoun_is_none() -> None:
+    assert pronouns("HNC sits in Geneva. They Stand stayed away.", HNC, Actor("They Stand"))["HNC"] == []
+
+
 def test_actors_that_are_not_named_have_no_pronouns() -> None:
     assert pronouns("Rain fell. It stayed away.", HNC, RUSSIA) == {"HNC": [], "Russia": []}
     assert add_pronouns("", [], [], []) == []
