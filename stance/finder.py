@@ -146,8 +146,7 @@ class Finder:
         if len(owners) == 1:
             owner = owners.pop()
         else:
-            state = None if owners else find_state(surface)
-            self._actors.append(state or Actor(surface))
+            self._actors.append(Actor(surface))
             owner = len(self._actors) - 1
         self._remember(owner, surface)
         self._ending[name.end] = owner
