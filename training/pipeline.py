@@ -16,10 +16,10 @@ from sklearn.pipeline import Pipeline
 
 import stance
 from stance.baseline import BaselineEngine
-from stance.bundle import Bundle
+from stance.bundle import Bundle, load_bundle
 from stance.calibration import Calibration
 from stance.classify import Engine
-from stance.errors import StanceError
+from stance.errors import BundleError, StanceError
 from stance.head import HeadLayout
 from training.backbone import load_tokenizer, load_trained, make_encoder, require_backbone, require_vocabulary
 from training.baseline import fit_baseline, predict_yardsticks
@@ -246,6 +246,8 @@ def run(
 ) -> dict[str, Any]:
     """Do all the steps and leave a bundle in ``folder``; returns its metrics.
 
+    What goes on from a bundle is compared with that one, in place of the baseline.
+
     Args:
         runs: each seed's fine-tuning goes to ``NAME/seed-SEED`` below it, by the bundle's name.
         earlier: as :func:`finetune_step` has it, for each seed; ``REFUSE`` keeps a bundle in ``folder`` too.
@@ -261,17 +263,39 @@ def run(
     for place, own in zip(places, configs, strict=True):
         _check_run(data, own, place, earlier)
     _require_trainable(config)  # before the baseline is fitted
-    log.info("baseline")
-    yardsticks = baseline_step(data).rows
+    yardsticks: Mapping[str, Mapping[str, Interval]] = {}
+    if not config.start:
+        log.info("baseline")
+        yardsticks = baseline_step(data).rows
     results: list[tuple[Trained, Scored]] = []
     for place, own in zip(places, configs, strict=True):
         log.info("fine-tuning, seed %d", own.seed)
         trained = finetune_step(data, own, place, earlier=earlier, progress=progress)
         log.info("export, calibration and evaluation, seed %d", own.seed)
         results.append((trained, export_step(data, own, trained, min_agreement=min_agreement)))
+    if config.start:
+        yardsticks = _score_start(data, Path(config.start), results[0][0].start)
     metrics = _metrics(data, config, results, yardsticks)
     write_transformer_bundle(folder, data, config, results[0][1], metrics)
     return metrics
+
+
+def _score_start(data: Data, folder: Path, start: str | None) -> dict[str, dict[str, Interval]]:
+    """The row of the results table for the bundle that training started from; none if it lies there no more.
+
+    Args:
+        start: what :func:`training.start.tell_start` told of it.
+    """
+    try:
+        there = tell_start(folder)
+    except BundleError:
+        there = None
+    if there != start:
+        log.warning("%s is not the bundle any more that training started from: it is not compared", folder)
+        return {}
+    log.info("evaluation of the bundle that training started from")
+    scores = score(load_bundle(folder), data.splits["test"], names=data.names)
+    return {"the bundle that it started from": dict(scores.macro_f1)}
 
 
 def check_no_bundle(folder: Path) -> None:

@@ -83,7 +83,7 @@ def make_start(config: TrainingConfig) -> PreTrainedModel:
     except StanceError as error:
         raise StanceError(
             f"--start {bundle}: {MODEL} {error}; give a bundle of backbone {config.backbone!r} that `train run` or "
-            "`train export` wrote and its own --layers and key_size, or train without --start"
+            "`train export` wrote and its own layers and key_size (--set), or train without --start"
         ) from error
     return model
 

@@ -219,6 +219,12 @@ def test_an_unknown_preset_is_named() -> None:
     assert "allowed are default, small" in train("run", "--preset", "large", code=1)
 
 
+def test_a_start_has_its_own_settings_and_is_there(tmp_path: Path) -> None:
+    told = train("run", "--start", tmp_path, "--preset", "small", code=2)
+    assert "Invalid value for --preset" in told
+    assert f"no bundle in {tmp_path}" in train("finetune", "--start", tmp_path, code=1)
+
+
 def test_export_without_a_model_says_what_to_do(tmp_path: Path) -> None:
     assert "run `train finetune` first" in train("export", "--runs", tmp_path, "--models", tmp_path, code=1)
 

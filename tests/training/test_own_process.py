@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -48,18 +49,19 @@ def test_the_example_is_sound_and_about_a_process_that_is_not_in_the_data() -> N
 
 @pytest.mark.slow
 def test_the_commands_of_the_page_run_one_after_the_other(
-    small_corpus: Path, tiny_backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_corpus: Path, tiny_backbone: Path, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "docs").symlink_to(ROOT / "docs")
+    shutil.copytree(tiny_bundle, tmp_path / "models" / "default")
     data = ["--data", str(small_corpus)]
     quick = ["--quick", "--backbone", str(tiny_backbone), "--set", "learning_rate=1e-3"]
     quick += ["--calibration", str(small_corpus)]
     lines = commands()
-    assert len(lines) == 7
+    assert len(lines) == 8
     for line in lines:
         run(line, {"check": data, "run": [*data, *quick]})
-    for name in ("qarsa", "qarsa-2"):
+    for name in ("qarsa", "qarsa-anew", "qarsa-2"):
         assert load_bundle(tmp_path / "models" / name).process("qarsa").name == "Qarsa talks"
     stances = (tmp_path / "stances.jsonl").read_text(encoding="utf-8").splitlines()
     assert {json.loads(line)["process_key"] for line in stances} == {"qarsa"}

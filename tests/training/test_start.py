@@ -185,6 +185,8 @@ def test_a_bundle_of_own_labels_tells_where_it_started(
     )
     start = tell_start(tiny_bundle)
     assert metrics["records"]["train"] == 22
+    rows = ["transformer, int8 (this bundle)", "transformer, fp32", "the bundle that it started from"]
+    assert list(metrics["rows"]) == rows
     assert json.loads((tmp_path / "models" / "own" / "config.json").read_text())["start"] == start
     assert (
         f"with the weights of the bundle {start} (its card"

@@ -48,8 +48,8 @@ OwnPresetOption = Annotated[
     str,
     typer.Option(
         "--preset",
-        help=f"The settings to start from: {', '.join(PRESETS)} [default: default; with --start: the bundle's, for one "
-        "short pass]. The options below change them.",
+        help=f"The settings to begin with: {', '.join(PRESETS)}. Without it default, or with --start those of the "
+        "bundle, for one short pass. The options below change them.",
     ),
 ]
 StartOption = Annotated[
@@ -294,6 +294,8 @@ def run(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Check, baseline, fine-tune, calibrate, evaluate, export and bundle: all that makes models/NAME.
+
+    With --start no baseline is fitted: the results are compared with the bundle that they started from.
 
     Example: train run --start models/default --name mine --extra my-labels.jsonl --process my-process.json
     """
