@@ -118,7 +118,9 @@ def test_the_baseline_is_a_bundle_without_pickle(small_corpus: Path, tmp_path: P
     assert figures["cases"] > 20
     assert figures["accuracy_by_coverage"][-1] == [1.0, figures["accuracy"]]
     told = train("evaluate", tmp_path / "base", "--data", small_corpus)
-    assert f"coverage_at_95   {figures['coverage_at_95']:.3f}" in told
+    words = " ".join(told.split())
+    assert f"share of surest labels of which 95% are right {figures['coverage_at_95']:.3f}" in words
+    assert f"plausible labels, on average {figures['set_size']:.3f}" in words
 
 
 def test_evaluate_names_the_splits(tiny_bundle: Path) -> None:

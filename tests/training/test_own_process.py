@@ -29,7 +29,7 @@ def commands() -> list[str]:
     return [line for language, block in blocks if not language for line in block.splitlines()]
 
 
-def run(line: str, small: dict[str, list[str]]) -> None:
+def run(line: str, small: dict[str, list[str]]) -> str:
     """Runs a line of the page; ``small`` holds what is added to a command to make it quick."""
     words, environment = shlex.split(line), {}
     while "=" in words[0]:
@@ -37,6 +37,7 @@ def run(line: str, small: dict[str, list[str]]) -> None:
     program, command, *rest = words
     done = CliRunner(env=environment).invoke(PROGRAMS[program], [command, *rest, *small.get(command, [])])
     assert done.exit_code == 0, f"{line}\n{done.output}"
+    return done.output
 
 
 def test_the_example_is_sound_and_about_a_process_that_is_not_in_the_data() -> None:
@@ -59,8 +60,9 @@ def test_the_commands_of_the_page_run_one_after_the_other(
     quick += ["--calibration", str(small_corpus)]
     lines = commands()
     assert len(lines) == 8
-    for line in lines:
-        run(line, {"check": data, "run": [*data, *quick]})
+    told = [run(line, {"check": data, "run": [*data, *quick]}) for line in lines]
+    assert "the whole way was tried; this model has learnt next to nothing" in " ".join(told[1].split())
+    assert "bentoml serve" not in told[1]
     for name in ("qarsa", "qarsa-anew", "qarsa-2"):
         assert load_bundle(tmp_path / "models" / name).process("qarsa").name == "Qarsa talks"
     stances = (tmp_path / "stances.jsonl").read_text(encoding="utf-8").splitlines()

@@ -226,12 +226,11 @@ def evaluate(
         return
     _print_rows({str(bundle): scores.macro_f1}, split=on)
     console.print(f"{len(located)} records, {scores.cases} clear labels")
-    for key in ("accuracy", "evidence_f1", "ece", "coverage", "set_size", "found_recall", "found_precision", "pair_f1"):
-        console.print(f"{key:16} {getattr(scores, key):.3f}")
+    for key, words in _FIGURES.items():
+        console.print(f"{words:46} {getattr(scores, key):.3f}")
     surest = at_fifths(scores.accuracy_by_coverage)
-    answered = "  ".join(f"{accuracy:.3f} on {coverage:.0%}" for coverage, accuracy in surest)
-    console.print(f"{'surest cases':16} {answered}", highlight=False)
-    console.print(f"{'coverage_at_95':16} {scores.coverage_at_95:.3f}")
+    answered = ", ".join(f"{accuracy:.3f} of {coverage:.0%}" for coverage, accuracy in surest)
+    console.print(f"right among the surest: {answered}", highlight=False)
     table = Table("by", "part", "macro-F1, of a label F1 (95% interval)")
     for kind, parts in scores.parts().items():
         for key, one in parts.items():
@@ -243,6 +242,20 @@ def evaluate(
     if misread:
         ambiguous = sum(one.gold.ambiguous for one in wrong)
         console.print(f"wrote {misread}: {len(wrong) - ambiguous} clear and {ambiguous} ambiguous", soft_wrap=True)
+
+
+#: What a figure of :class:`training.evaluate.Scores` is called for people; in JSON it has its own name.
+_FIGURES = {
+    "accuracy": "labels that are right",
+    "evidence_f1": "evidence sentences, F1",
+    "ece": "probabilities are off by, on average (ECE)",
+    "coverage": "plausible labels hold the right one",
+    "set_size": "plausible labels, on average",
+    "coverage_at_95": "share of surest labels of which 95% are right",
+    "found_recall": "actors found by itself, recall",
+    "found_precision": "actors found by itself, precision",
+    "pair_f1": "actors so found with their stance, F1",
+}
 
 
 def behaviour(
@@ -327,10 +340,11 @@ def run(
             min_agreement=agreement,
         )
     _print_rows(metrics["rows"])
-    console.print(
-        f"wrote {models / name} in {(time.monotonic() - started) / 60:.1f} min; "
-        f"serve it with: STANCE_BUNDLE={models / name} bentoml serve"
-    )
+    console.print(f"wrote {models / name} in {(time.monotonic() - started) / 60:.1f} min", soft_wrap=True)
+    next_step = f"serve it with: STANCE_BUNDLE={models / name} bentoml serve"
+    if quick_run:
+        next_step = "the whole way was tried; this model has learnt next to nothing: train one without --quick"
+    console.print(next_step, soft_wrap=True)
 
 
 #: Held-out records of a quick run, and the agreement asked of a model that has hardly learnt anything.

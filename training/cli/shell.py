@@ -65,6 +65,15 @@ def told() -> Iterator[None]:
         raise typer.Exit(1) from error
 
 
+#: Warnings, by logger, of what is so on purpose: the head is new, nothing reads images, :mod:`training.quantize`
+#: prepares the graph by itself.
+_AS_MEANT = {
+    "transformers.modeling_utils": "LOAD REPORT",
+    "torch.onnx._internal.exporter._registration": "torchvision is not installed",
+    "root": "run pre-processing before quantization",
+}
+
+
 def prepare() -> None:
     """Quiet the libraries before they are loaded, and let our own log speak."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -75,6 +84,8 @@ def prepare() -> None:
     logging.getLogger("train").setLevel(logging.INFO)
     for name in ("onnxscript", "onnx_ir", "torch.onnx"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    for name, words in _AS_MEANT.items():
+        logging.getLogger(name).addFilter(lambda record, words=words: words not in record.getMessage())
     warnings.filterwarnings("ignore", category=UserWarning, module="torch.*")
 
 
