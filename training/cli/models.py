@@ -364,7 +364,7 @@ def _base(preset: str, start: Path | None) -> str | TrainingConfig:
     if preset:
         raise typer.BadParameter(
             "with --start the settings are the bundle's own, for one short pass; give one of them, and what is to be "
-            "otherwise by --epochs, --learning-rate and --set",
+            "otherwise by --epochs and --set",
             param_hint="--preset",
         )
     from training.start import start_settings
