@@ -123,14 +123,14 @@ def find_all(
     Args:
         tagged: stretches that the model takes for an actor's name; those that no listed name
             covers become actors of their own, or further names of one.
-        acts: whether the model takes a listed name for an actor's where it stands: "Syria" in "the war in
+        acts: whether the model takes a name that it did not tag for an actor's where it stands: "Syria" in "the war in
             Syria" is none. States and bodies none of whose mentions acts are left out.
 
     Raises:
         DeadlineExceeded: if the deadline passed.
     """
     finder = Finder(text, (), NameIndex(lexicon.everyone), lexicon.known, deadline=deadline)
-    finder.add_tagged(tagged)
+    finder.add_tagged(tagged, acts)
     finder.add_common_nouns()
     marked = sorted(tagged)
 

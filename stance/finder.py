@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 
 from stance.deadline import Deadline
 from stance.descriptions import Descriptions, other_wordings, split_description
@@ -118,11 +118,14 @@ class Finder:
         for root in find_roots(name):
             self._by_root[root][number] = root.acts or self._by_root[root].get(number, False)
 
-    def add_tagged(self, spans: Iterable[Span]) -> None:
+    def add_tagged(self, spans: Iterable[Span], acts: Callable[[Span], bool]) -> None:
         """Take stretches that the model tagged, unless a known name covers them; the longest first, so that it is known
         whose short forms the others can be.
+
+        Args:
+            acts: whether the model takes a stretch that it did not tag for an actor's name all the same.
         """
-        names = Tagged(self._text, self._words, self._is_known, deadline=self._deadline).names(spans)
+        names = Tagged(self._text, self._words, self._is_known, acts, deadline=self._deadline).names(spans)
         for name in sorted(names, key=lambda one: (_called_before(self._text, one) is not None, one.start - one.end)):
             self._add_name(name)
 

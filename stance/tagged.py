@@ -47,6 +47,7 @@ class Tagged:
 
     Args:
         is_known: whether a stretch is a name that is known without the model.
+        acts: whether the model takes a stretch that it did not tag for an actor's name all the same.
         deadline: when the work stops with :class:`stance.errors.DeadlineExceeded`.
     """
 
@@ -55,6 +56,7 @@ class Tagged:
         text: str,
         words: Sequence[Word],
         is_known: Callable[[Span], bool],
+        acts: Callable[[Span], bool],
         *,
         deadline: Deadline | None = None,
     ) -> None:
@@ -63,11 +65,12 @@ class Tagged:
         self._starts = [word.start for word in words]
         self._ends = [word.end for word in words]
         self._is_known = is_known
+        self._acts = acts
         self._deadline = deadline
 
     def names(self, spans: Iterable[Span]) -> list[Span]:
         """The names, in order; none is longer than a name may be."""
-        bodies = self._find_bodies()
+        bodies = list(filter(self._acts, self._find_bodies()))
         joined = self._join(map(self._without_bracket, spans))
         tagged = sorted([*bodies, *(span for span in joined if not _within(span, bodies))])
         return [

@@ -473,5 +473,5 @@ def test_the_seed_article_has_evidence_and_nobody_invented(seed_stances: dict[st
     known = " ".join(mention for actor in gold["actors"] for mention in actor["mentions"])
     for one in seed_stances.values():
         assert bool(one.evidence) == (one.stance != "none")
-        mention = SEED[one.mentions[0].start : one.mentions[0].end]
-        assert mention in known or mention in ("Syria", "US"), f"{mention} is no actor of the gold labels"
+        mentions = {SEED[span.start : span.end] for span in one.mentions}
+        assert mentions & {"Syria", "US"} or any(name in known for name in mentions), f"{mentions}: nobody in gold"

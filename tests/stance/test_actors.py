@@ -255,6 +255,7 @@ def test_parts_of_a_name_that_the_model_tagged_are_one(lexicon: Lexicon, name: s
 def test_bodies_are_found_that_the_model_did_not_tag(lexicon: Lexicon) -> None:
     text = "The Peace Monitoring Group agreed. The Front spoke at the National Assembly; the Army of Hope did not."
     assert found(text, lexicon) == {"Peace Monitoring Group": ["Peace Monitoring Group"]}
+    assert find_all(text, lexicon, [], lambda _: False) == []  # where the model takes it for nobody's name
 
 
 def test_a_body_is_called_by_its_noun_where_it_alone_has_it(lexicon: Lexicon) -> None:
@@ -448,7 +449,7 @@ def test_many_spellings_of_one_name_cost_little(lexicon: Lexicon) -> None:
 def test_a_long_stretch_that_the_model_tags_costs_time_in_line_with_its_length() -> None:
     def seconds(count: int) -> float:
         text = "a b " * count
-        tagged = Tagged(text, find_words(text), lambda _: False)
+        tagged = Tagged(text, find_words(text), lambda _: False, lambda _: True)
         started = time.process_time()
         assert tagged.names([Span(0, len(text))]) == []
         return time.process_time() - started
@@ -458,7 +459,7 @@ def test_a_long_stretch_that_the_model_tags_costs_time_in_line_with_its_length()
 
 def test_past_the_deadline_no_tagged_names_are_put_together() -> None:
     text = "Foo Bar"
-    tagged = Tagged(text, find_words(text), lambda _: False, deadline=Deadline(-1))
+    tagged = Tagged(text, find_words(text), lambda _: False, lambda _: True, deadline=Deadline(-1))
     with pytest.raises(DeadlineExceeded, match="stopped while tagged names were put together"):
         tagged.names([Span(0, 3)])
 
