@@ -17,6 +17,15 @@ from stance.text import overlaps
 
 _PRONOUN = re.compile(r"(?:It|They|He|She)\b")
 _OF_PERSONS, _OF_OTHERS = frozenset(("He", "She")), frozenset(("It",))
+#: "It was not clear whether", "It has been reported that", "It seems that", "It remains to be seen": no actor at all.
+_NOBODY = re.compile(
+    r"It\s+(?:(?:seem|appear|follow|emerge|transpire)(?:s|ed)\s+that|remain(?:s|ed)\s+to\s+be\s+seen"
+    r"|(?:is|was|remain(?:s|ed)|bec(?:omes|ame)|(?:ha[sd]\s+been)|(?:will|would|may|might)\s+be)\s+(?:\w+\s+){0,2}?(?:"
+    r"(?:(?:un)?(?:clear|known|likely)|true|doubtful|evident|obvious|apparent|inevitable|understood|said|reported"
+    r"|believed|hoped|expected|thought|noted|feared|rumoured|agreed|announced|estimated)"
+    r"\s+(?:that|whether|if|how|when|where|who|which|what|why)"
+    r"|(?:(?:im)?possible|important|vital|crucial|necessary|essential|difficult|hard|easy)\s+(?:that|for|to)))\b"
+)
 
 
 def add_pronouns(
@@ -41,7 +50,9 @@ def add_pronouns(
     pronouns: dict[int, list[Span]] = defaultdict(list)
     for before, sentence in enumerate(sentences[1:]):
         found = _PRONOUN.match(text, sentence.start, sentence.end)
-        if found is None or before in others or overlaps(Span(*found.span()), claimed):  # "It Takes Two" is a name
+        if found is None or before in others or _NOBODY.match(text, sentence.start, sentence.end):
+            continue
+        if overlaps(Span(*found.span()), claimed):  # "It Takes Two" is a name
             continue
         meant = [number for number in named[before] if _agrees(found.group(), mentioned[number].actor.kind)]
         if len(meant) == 1:

@@ -40,6 +40,26 @@ def test_a_pronoun_that_opens_a_sentence_means_the_actor_named_before(text: str,
     assert pronouns(text, HNC) == {"HNC": meant}
 
 
+@pytest.mark.parametrize(
+    ("sentence", "meant"),
+    [
+        ("It was not immediately clear whether anybody came.", []),
+        ("It is understood that a date is set.", []),
+        ("It has been reported that buses came.", []),
+        ("It seems that nobody was asked.", []),
+        ("It remains to be seen who comes.", []),
+        ("It is hard to say who came.", []),
+        ("It is expected to stay away.", ["It"]),
+        ("It is likely to come.", ["It"]),
+        ("It has agreed that a date is set.", ["It"]),
+        ("It said that it was not clear whether anybody came.", ["It"]),
+        ("It was not asked.", ["It"]),
+    ],
+)
+def test_it_that_stands_for_a_clause_is_nobody(sentence: str, meant: list[str]) -> None:
+    assert pronouns(f"HNC sits in Geneva. {sentence}", HNC) == {"HNC": meant}
+
+
 def test_a_pronoun_that_can_mean_two_actors_means_neither() -> None:
     text = "HNC met Russia. It stayed away."
     assert pronouns(text, HNC, RUSSIA) == {"HNC": [], "Russia": []}
