@@ -67,6 +67,7 @@ class TrainingConfig:
         max_records: train on a random part of this size, and on all labels of one's own besides; 0 takes all.
         start: folder of a bundle whose weights, head included, training starts from; "" starts from the backbone with a
             fresh head.
+        keep: with a start, its share in the weights that come out, beside what they were trained to.
 
     Raises:
         StanceError: with a line for each setting that is unknown, of another kind or out of range, or if two do not go
@@ -103,6 +104,7 @@ class TrainingConfig:
     seed: NonNegativeInt = 13
     max_records: NonNegativeInt = 0
     start: str = ""
+    keep: Share = 0.0
 
     def __post_init__(self) -> None:
         if self.r_drop and not self.hidden_dropout:

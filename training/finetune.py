@@ -24,7 +24,7 @@ from training.corpus import Located, ProcessNames
 from training.distil import Teacher
 from training.losses import StanceLoss
 from training.runs import Run
-from training.start import make_start
+from training.start import keep_weights, make_start
 from training.trainer import StanceTrainer, make_arguments, score_predictions, takes_graphs
 
 
@@ -97,6 +97,8 @@ def finetune(
     trainer.add_callback(CheckpointClock())
     checkpoint = CheckpointClock.last_whole(folder)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if config.start and config.keep:
+        keep_weights(trainer.model, config)
     return trainer
 
 

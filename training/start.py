@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import torch
 from numpy.typing import NDArray
 from onnx import numpy_helper
 from tokenizers import Tokenizer
@@ -86,6 +87,19 @@ def make_start(config: TrainingConfig) -> PreTrainedModel:
             "`train export` wrote and its own layers and key_size (--set), or train without --start"
         ) from error
     return model
+
+
+def keep_weights(model: PreTrainedModel, config: TrainingConfig) -> None:
+    """Put back the share ``keep`` of the weights that training started from, in place.
+
+    Between the two lie weights that lose less of what was known than those learnt last (Wortsman et al. 2022, Robust
+    fine-tuning of zero-shot models, arXiv:2109.01903).
+    """
+    before = make_start(config).state_dict()
+    with torch.no_grad():
+        for name, learnt in model.state_dict().items():
+            if learnt.is_floating_point():
+                learnt.lerp_(before[name].to(learnt.device), config.keep)
 
 
 def graph_weights(graph: onnx.GraphProto) -> dict[str, NDArray[Any]]:

@@ -24,7 +24,7 @@ from training.batches import RecordEncoder
 from training.config import TrainingConfig, choose
 from training.corpus import Located, load_corpus
 from training.data import load_data
-from training.finetune import sample_records
+from training.finetune import finetune, sample_records
 from training.pipeline import finetune_step
 from training.pipeline import run as run_pipeline
 from training.runs import Earlier, Run
@@ -170,6 +170,27 @@ def test_a_bundle_that_cannot_be_gone_on_from_costs_no_earlier_run(
     with pytest.raises(StanceError, match=r"holds \(27, 32\) for classifier\.weight"):
         finetune_step(data, replace(config, key_size=16), Run(tmp_path), earlier=Earlier.OVERWRITE, progress=False)
     assert kept.exists()
+
+
+def test_a_share_of_the_weights_that_it_started_from_is_kept(
+    config: TrainingConfig, small_corpus: Path, tmp_path: Path
+) -> None:
+    data, before = load_data([small_corpus]), make_start(config).state_dict()
+
+    def learn(keep: float) -> dict[str, torch.Tensor]:
+        some = replace(config, max_records=16, dropout=0.0, keep=keep)
+        trainer = finetune(
+            data.splits["train"], [], data.lexicon, data.known, some, tmp_path, progress=False, epochwise=False
+        )
+        weights: dict[str, torch.Tensor] = trainer.model.state_dict()
+        return weights
+
+    learnt, half, all_kept = learn(0.0), learn(0.5), learn(1.0)
+    moved = [name for name, weight in learnt.items() if not torch.equal(weight, before[name])]
+    assert {"classifier.weight", "bert.encoder.layer.0.output.dense.weight"} <= set(moved)
+    for name, weight in learnt.items():
+        assert torch.allclose(half[name], (weight + before[name]) / 2, atol=1e-6), name
+        assert torch.equal(all_kept[name], before[name]), name
 
 
 @pytest.mark.slow
