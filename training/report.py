@@ -174,6 +174,8 @@ def _tell_start(metrics: Mapping[str, Any]) -> str:
     start = metrics["start"]
     if not start:
         return ", fine-tuned with a token head"
+    if start.startswith("the mean of"):  # of `train soup`
+        return f" with {start}, head included"
     return (
         f" with the weights of the bundle {start} (its card tells of its training), head included, fine-tuned further"
     )

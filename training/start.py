@@ -38,14 +38,26 @@ def start_settings(bundle: Path) -> TrainingConfig:
         BundleError: if there is none, or it is damaged.
         StanceError: if it was not fine-tuned, or by settings that this version does not know.
     """
+    return go_on(made_settings(bundle, "--start"), str(bundle))
+
+
+def made_settings(bundle: Path, asked: str) -> TrainingConfig:
+    """The settings that a bundle was fine-tuned with.
+
+    Args:
+        asked: what asks for it, to be told in an error.
+
+    Raises:
+        BundleError: if there is none, or it is damaged.
+        StanceError: if it was not fine-tuned, or by settings that this version does not know.
+    """
     find_version(bundle)
     try:
-        made = parse_config(load_object(bundle / CONFIG, "training")["training"])
+        return parse_config(load_object(bundle / CONFIG, "training")["training"])
     except ValueError as error:
-        raise StanceError(f"--start {bundle}: {CONFIG} {error}; give a bundle that `train run` fine-tuned") from error
+        raise StanceError(f"{asked} {bundle}: {CONFIG} {error}; give a bundle that `train run` fine-tuned") from error
     except StanceError as error:
-        raise StanceError(f"--start {bundle}: {CONFIG}: {error}, or without --start") from error
-    return go_on(made, str(bundle))
+        raise StanceError(f"{asked} {bundle}: {CONFIG}: {error}, or take another bundle") from error
 
 
 def tell_start(bundle: Path) -> str:

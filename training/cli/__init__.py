@@ -12,6 +12,7 @@ from training.cli.corpus import agreement, check, overview, split
 from training.cli.labelling import import_, suggest
 from training.cli.models import baseline, behaviour, evaluate, export, finetune, run
 from training.cli.shell import console
+from training.cli.soup import soup
 
 __all__ = ["app"]
 
@@ -30,7 +31,7 @@ def _main(version: Annotated[bool, typer.Option("--version", help="Show the vers
 for _command in (check, split, agreement):
     app.command()(_command)
 app.command("data")(overview)
-for _command in (baseline, finetune, export, evaluate, compare, behaviour, run, peers, curve, ladder, suggest):
+for _command in (baseline, finetune, soup, export, evaluate, compare, behaviour, run, peers, curve, ladder, suggest):
     app.command()(_command)
 app.command("import")(import_)
 app.add_typer(benchmark, name="benchmark")
