@@ -76,7 +76,7 @@ def make_soup(models: Sequence[Path], shares: Sequence[float], run: Run, digest:
     mixed = mix_weights([one.weights for one in some], shares, HeadLayout(first.config.key_size))
     told = [f"{one.name} ({share / sum(shares):.2g})" for one, share in zip(some, shares, strict=True)]
     start = f"the mean of the weights of {', '.join(told[:-1])} and {told[-1]}"
-    run.begin(replace(first.config, seed=seed, start="", teacher=""), digest, start=start)
+    run.begin(replace(first.config, seed=seed, max_records=0, start="", teacher=""), digest, start=start)
     model = make_start(replace(first.config, start=""))
     model.load_state_dict(mixed)
     model.save_pretrained(run.model)
