@@ -134,7 +134,8 @@ PRESETS = {
 
 def go_on(made: TrainingConfig, bundle: str) -> TrainingConfig:
     """The settings that train on from a bundle which ``made`` made: one pass of small steps, whose last weights are
-    averaged, over own labels and a part of the corpus, lest what was learnt from it be forgotten."""
+    averaged, over own labels and a part of the corpus, and half of the start's weights kept, lest what was learnt be
+    forgotten."""
     return replace(
         made,
         start=bundle,
@@ -144,6 +145,7 @@ def go_on(made: TrainingConfig, bundle: str) -> TrainingConfig:
         head_rate=2.0,
         max_records=1500,
         teacher="",
+        keep=0.5,
     )
 
 
