@@ -227,7 +227,10 @@ def test_the_deadline_holds_in_every_step(bundle: Bundle, actors: tuple[Actor, .
             steps.append(re.sub(r"\d+", "n", str(error)))
             continue
         break
-    assert list(dict.fromkeys(steps)) == [
+    told = list(dict.fromkeys(steps))
+    if actors is None and (tagged := "stopped while tagged names were put together") in told:
+        told.remove(tagged)  # a step of its own only where this model, of random weights, takes something for a name
+    assert told == [
         "stopped before the text was read",
         "stopped after n of n windows",
         "stopped while names were looked for",
