@@ -7,6 +7,7 @@ give together does in all. So it is their product whose mean is taken, and parte
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -63,7 +64,7 @@ def make_soup(models: Sequence[Path], shares: Sequence[float], run: Run, digest:
             backbone or shape than the first.
     """
     shares = list(shares) or [1.0] * len(models)
-    if len(models) < 2 or len(shares) != len(models) or min(shares) <= 0:
+    if len(models) < 2 or len(shares) != len(models) or not all(0 < one < math.inf for one in shares):
         raise StanceError(
             f"train soup: {len(models)} models and the shares {', '.join(f'{one:g}' for one in shares)}; give two "
             "models or more and, if not all count alike, a --share above 0 for each, in their order"

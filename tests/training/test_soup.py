@@ -107,7 +107,7 @@ def test_what_cannot_be_mixed_is_told_before_anything_is_written(
     run, config = Run(tmp_path / "mixed"), start_settings(tiny_bundle)
     with pytest.raises(StanceError, match=r"1 models and the shares 1; give two models or more"):
         make_soup([tiny_bundle], [], run, "0", seed=1)
-    for shares in ([1.0], [1.0, 0.0], [2.0, -1.0]):
+    for shares in ([1.0], [1.0, 0.0], [2.0, -1.0], [1.0, float("nan")], [1.0, float("inf")]):
         with pytest.raises(StanceError, match="give two models or more and, if not all count alike, a --share above 0"):
             make_soup([tiny_bundle, tiny_bundle], shares, run, "0", seed=1)
     with pytest.raises(BundleNotFound, match="no bundle in"):
