@@ -83,6 +83,7 @@ _MENDED = {
     "missing": "is missing; it must be given",
     "model_type": "must be an object with the fields of a document",
     "string_type": "must be a string",
+    "string_pattern_mismatch": "is nothing but white space; give a name",
     "string_too_short": "is empty; give at least one character",
     "too_short": "is an empty list; give at least one entry",
     "string_unicode": "holds half of a surrogate pair; send whole characters",

@@ -61,7 +61,11 @@ Refused = Literal[
     "deadline_exceeded",
 ]
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_NAME_LENGTH)]
+#: Something besides white space; the separators U+001C to U+001F are that to Python, not to a pattern.
+_NOT_BLANK = r"[^\s\x1c-\x1f]"
+Name = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_NAME_LENGTH, pattern=_NOT_BLANK)
+]
 
 
 def _check_date(text: str) -> str:

@@ -104,6 +104,13 @@ REFUSALS = {
         "process.name",
     ),
     "51 actors": ({"json": {"text": "x", "actors": ["a"] * 51}}, 400, "invalid_request", "actors"),
+    "actor of separators": ({"json": {"text": "x", "actors": ["a", "\x1f"]}}, 400, "invalid_request", "actors.1"),
+    "process of separators": (
+        {"json": {"text": "x", "process": {"name": "\x1c "}}},
+        400,
+        "invalid_request",
+        "process.name",
+    ),
     "nameless actor": ({"json": {"text": "x", "actors": ["a", {"aliases": []}]}}, 400, "invalid_request", "actors.1"),
     "bad date": ({"json": {"text": "x", "date": "yesterday"}}, 400, "invalid_request", "date"),
     "date as a number": ({"json": {"text": "x", "date": 0}}, 400, "invalid_request", "date"),
