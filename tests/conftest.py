@@ -82,6 +82,7 @@ def tiny_backbone(make_once: MakeOnce, small_corpus: Path) -> Path:
 
 
 def _save_tiny_backbone(folder: Path, small_corpus: Path) -> None:
+    import torch
     from tokenizers import BertWordPieceTokenizer
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
@@ -98,6 +99,7 @@ def _save_tiny_backbone(folder: Path, small_corpus: Path) -> None:
         intermediate_size=64,
         max_position_embeddings=512,
     )
+    torch.manual_seed(13)
     BertModel(config).save_pretrained(folder)
 
 

@@ -45,6 +45,7 @@ class TrainingConfig:
         average: share of the steps, the last, over which weights are averaged.
         head_rate: the head learns this many times as fast as the backbone.
         layer_decay: each layer of the backbone learns this many times as fast as the one above it.
+        freeze: so many of the backbone's layers, the lowest, and its embeddings stay as they are: faster steps.
         batch_size: records in a step.
         dropout: before the head.
         hidden_dropout: inside the backbone; drawing its masks takes two fifths of a training step on a CPU.
@@ -84,6 +85,7 @@ class TrainingConfig:
     average: Share = 0.0
     head_rate: NonNegativeFloat = 5.0
     layer_decay: NonNegativeFloat = 1.0
+    freeze: NonNegativeInt = 0
     batch_size: PositiveInt = 8
     dropout: Dropout = 0.1
     hidden_dropout: Dropout = 0.0

@@ -90,6 +90,24 @@ def make_arguments(
     )
 
 
+def freeze_layers(model: torch.nn.Module, config: TrainingConfig) -> None:
+    """Keep the embeddings and the ``freeze`` lowest layers of the backbone as they are.
+
+    Raises:
+        StanceError: if it has not so many layers besides one that learns, or none by that name.
+    """
+    layers = {name: int(found[1]) for name, _ in model.named_parameters() if (found := _LAYER.search(name))}
+    most = max(layers.values(), default=0)
+    if config.freeze > most:
+        raise StanceError(
+            f"freeze: received {config.freeze}; of the backbone {config.backbone!r} at most {most} layers can stay as "
+            "they are"
+        )
+    for name, parameter in model.named_parameters():
+        if "embeddings" in name or layers.get(name, most) < config.freeze:
+            parameter.requires_grad_(False)
+
+
 def takes_graphs(arguments: TrainingArguments) -> bool:
     """Whether passes are run by CUDA graphs: on one GPU, in one process."""
     return arguments.device.type == "cuda" and arguments.n_gpu == arguments.world_size == 1
@@ -106,6 +124,8 @@ class HeadTrainer(Trainer):
             self.remove_callback(PrinterCallback)  # which the Trainer has in place of the bar
         self._config = config
         self._passes: GraphedPasses | None = None
+        if config.freeze:
+            freeze_layers(self.model, config)
 
     def train(self, *args: Any, **kwargs: Any) -> Any:
         """As the Trainer does; where graphs are taken, they are let go at the end."""

@@ -46,19 +46,22 @@ OUTCOMES = {
     29: {"none", "conditional", "boycott", "support"},
 }
 
-#: What the examples of cases settled under a rule (codebook 1.4 to 1.8) show: every actor's label, in the order of the record.
+#: What the examples of cases settled under a rule (codebook 1.4 to 1.9) show: every actor's label, in the order of the record.
 CASES = {
     "rule-05-3": "ssn",
     "rule-08-3": "csc",
     "rule-08-4": "sss",
+    "rule-08-5": "ccs",
     "rule-10-3": "nncc",
     "rule-10-4": "ccn",
     "rule-10-5": "cn",
+    "rule-10-6": "snn",
     "rule-11-3": "b",
     "rule-13-3": "sc",
     "rule-16-3": "ssn",
     "rule-16-4": "bns",
     "rule-16-5": "sn",
+    "rule-16-6": "bsn",
     "rule-17-3": "bbn",
     "rule-17-4": "bcn",
     "rule-17-5": "bn",
@@ -77,15 +80,18 @@ CASES = {
     "rule-26-6": "ssn",
     "rule-26-7": "sb",
     "rule-26-8": "nssnb",
+    "rule-26-9": "ssn",
     "rule-27-3": "s",
     "rule-27-4": "ccn",
     "rule-28-3": "sbnb",
     "rule-28-4": "sbn",
     "rule-28-5": "sn",
     "rule-28-6": "bnss",
+    "rule-28-7": "ssn",
     "rule-29-3": "cbn",
     "rule-29-4": "ss",
     "rule-29-5": "cnns",
+    "rule-29-6": "snb",
 }
 
 

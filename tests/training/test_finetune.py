@@ -271,6 +271,25 @@ def test_layers_that_cannot_be_told_apart_are_refused(
         wrapped.create_optimizer()
 
 
+def test_frozen_layers_and_embeddings_stay_as_they_are(
+    config: TrainingConfig, small_corpus: Path, tmp_path: Path
+) -> None:
+    frozen = replace(config, epochs=1.0, freeze=1, average=0.5)
+    before = make_model(frozen).state_dict()
+    after = fine_tuned(frozen, small_corpus, tmp_path)[1].model.state_dict()
+    same = {name for name in after if torch.equal(after[name], before[name].to(after[name].device))}
+    kept = {name for name in after if "embeddings" in name or ".layer.0." in name}
+    assert kept <= same
+    assert not {name for name in same - kept if ".layer.1." in name and not name.endswith("key.bias")}
+
+
+def test_more_frozen_layers_than_there_are_are_refused(
+    config: TrainingConfig, small_corpus: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(StanceError, match=r"freeze: received 2; .* at most 1 layers"):
+        fine_tuned(replace(config, freeze=2), small_corpus, tmp_path)
+
+
 def test_a_stage_may_be_empty() -> None:
     rows = np.arange(5)
     assert sorted(StagedSampler([rows[:0], rows], [3, 1, 2, 5, 4], 2)) == rows.tolist()
