@@ -50,6 +50,11 @@ def fit_majority(train: Sequence[Located]) -> DummyClassifier:
     return DummyClassifier(strategy="most_frequent").fit(*_names(train))
 
 
+def fit_chance(train: Sequence[Located], *, seed: int = 13) -> DummyClassifier:
+    """Fit a classifier that draws labels by their shares: it knows nothing, and yet names all labels."""
+    return DummyClassifier(strategy="stratified", random_state=seed).fit(*_names(train))
+
+
 def fit_name_only(train: Sequence[Located]) -> Pipeline:
     """Fit a classifier that sees an actor's name and nothing of the text."""
     letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), min_df=2, sublinear_tf=True)

@@ -79,21 +79,17 @@ def _draw_learning(history: Sequence[Mapping[str, Any]]) -> Figure:
     axes = figure.add_subplot()
     train = [(row["epoch"], row["loss"]) for row in history if "loss" in row]
     dev = [row for row in history if "eval_macro_f1" in row]
-    axes.plot(*zip(*train, strict=True), color="0.6", label="training loss") if train else None
-    axes.plot([row["epoch"] for row in dev], [row["eval_loss"] for row in dev], color="C1", label="dev loss")
+    lines = axes.plot(*zip(*train, strict=True), color="0.6", label="training loss") if train else []
     axes.set(xlabel="epoch", ylabel="loss")
-    twin = axes.twinx()
-    twin.plot(
-        [row["epoch"] for row in dev],
-        [row["eval_macro_f1"] for row in dev],
-        color="C0",
-        marker="o",
-        label="dev macro-F1",
-    )
-    twin.set_ylim(0, 1)
-    twin.set_ylabel("macro-F1")
-    lines = [*axes.get_lines(), *twin.get_lines()]
-    axes.legend(lines, [str(line.get_label()) for line in lines], loc="center right")
+    if dev:
+        epochs = [row["epoch"] for row in dev]
+        lines += axes.plot(epochs, [row["eval_loss"] for row in dev], color="C1", label="dev loss")
+        twin = axes.twinx()
+        macro_f1 = [row["eval_macro_f1"] for row in dev]
+        lines += twin.plot(epochs, macro_f1, color="C0", marker="o", label="dev macro-F1")
+        twin.set(ylim=(0, 1), ylabel="macro-F1")
+    if lines:
+        axes.legend(handles=lines, loc="center right")
     return figure
 
 

@@ -46,17 +46,19 @@ OUTCOMES = {
     29: {"none", "conditional", "boycott", "support"},
 }
 
-#: What the examples of cases settled under a rule (codebook 1.4 to 1.9) show: every actor's label, in the order of the record.
+#: What the examples of cases settled under a rule (codebook 1.4 to 1.10) show: every actor's label, in the order of the record.
 CASES = {
     "rule-05-3": "ssn",
     "rule-08-3": "csc",
     "rule-08-4": "sss",
     "rule-08-5": "ccs",
+    "rule-09-3": "ccs",
     "rule-10-3": "nncc",
     "rule-10-4": "ccn",
     "rule-10-5": "cn",
     "rule-10-6": "snn",
     "rule-11-3": "b",
+    "rule-12-3": "nbbb",
     "rule-13-3": "sc",
     "rule-16-3": "ssn",
     "rule-16-4": "bns",
@@ -65,6 +67,7 @@ CASES = {
     "rule-17-3": "bbn",
     "rule-17-4": "bcn",
     "rule-17-5": "bn",
+    "rule-17-6": "bnc",
     "rule-18-3": "sssn",
     "rule-18-4": "bc",
     "rule-19-3": "bbs",
@@ -73,6 +76,7 @@ CASES = {
     "rule-21-4": "csb",
     "rule-24-3": "nss",
     "rule-24-4": "ssn",
+    "rule-24-5": "ccn",
     "rule-25-3": "nb",
     "rule-26-3": "sn",
     "rule-26-4": "bbs",

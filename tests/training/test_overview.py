@@ -164,6 +164,7 @@ def test_the_gap_is_wide_only_where_names_tell_the_label(write_records: Callable
         train, test = ([one for one in located if one.record.split == split] for split in ("train", "test"))
         whole, sochi = measure_name_gaps(train, test, NAMES)
         assert (whole.subset, whole.cases, sochi.subset) == ("all", 60, "Sochi")
+        assert whole.majority < whole.chance < 0.75  # two labels, drawn at half each
         points[telling] = whole.points
     assert points[True] == pytest.approx(100 * (1 - 1 / 3))
     assert points[False] < points[True]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from training.baseline import predict_yardsticks
+from training.baseline import fit_chance, predict_by_name, predict_yardsticks
 from training.calibrate import MIN_CASES
 from training.corpus import Located, ProcessNames
 from training.metrics import SUBSETS, clear_actors, label_ids, macro_f1, subset_masks
@@ -16,11 +16,16 @@ MAX_GAP = 8.0
 
 @dataclass(frozen=True, slots=True)
 class NameGap:
-    """Macro-F1 on a part of the test split, 0..1, of two yardsticks that read no text."""
+    """Macro-F1 on a part of the test split, 0..1, of yardsticks that read no text.
+
+    Majority names one label alone, which leaves the other labels' F1 at zero. Labels drawn by their shares know no more
+    than it and are far above it: ``chance`` is the floor of every classifier that names all labels.
+    """
 
     subset: str
     cases: int
     majority: float
+    chance: float
     name_only: float
 
     @property
@@ -36,12 +41,13 @@ def measure_name_gaps(train: Sequence[Located], test: Sequence[Located], names: 
         return []
     keys = [names.resolve(record.process).key for record, _ in clear_actors(test)]
     titles = dict(zip(SUBSETS, ("all", "Sochi", "other processes"), strict=True))
-    predicted = predict_yardsticks(train, test)
+    predicted = predict_yardsticks(train, test) | {"chance": predict_by_name(fit_chance(train), test)}
     return [
         NameGap(
             titles[subset],
             int(mask.sum()),
             macro_f1(y_true[mask], predicted["majority"][mask]),
+            macro_f1(y_true[mask], predicted["chance"][mask]),
             macro_f1(y_true[mask], predicted["name only"][mask]),
         )
         for subset, mask in subset_masks(keys).items()

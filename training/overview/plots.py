@@ -137,13 +137,14 @@ def _names(axes: Axes, measured: Overview) -> None:
     places = np.arange(len(gaps))
     rows: Sequence[tuple[str, list[float], str]] = (
         ("majority", [100 * one.majority for one in gaps], "#A4A9B1"),
+        ("chance", [100 * one.chance for one in gaps], "#56B4E9"),
         ("name only", [100 * one.name_only for one in gaps], "#D55E00"),
     )
     for number, (name, values, colour) in enumerate(rows):
-        bars = axes.bar(places + 0.4 * number, values, 0.38, color=colour, label=name)
-        axes.bar_label(bars, fmt="%.1f")
+        bars = axes.bar(places + 0.27 * number, values, 0.26, color=colour, label=name)
+        axes.bar_label(bars, fmt="%.0f")
     allowed = [100 * one.majority + MAX_GAP for one in gaps]
-    axes.hlines(allowed, places - 0.2, places + 0.6, color=_INK, linestyle=":", label="allowed")
-    axes.set_xticks(places + 0.2, [one.subset for one in gaps])
+    axes.hlines(allowed, places - 0.14, places + 0.68, color=_INK, linestyle=":", label="allowed")
+    axes.set_xticks(places + 0.27, [one.subset for one in gaps])
     axes.set_ylabel("macro-F1, points")
-    axes.figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3, handlelength=1)
+    axes.figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=4, handlelength=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from training.corpus import FULL_LENGTH
@@ -148,16 +148,19 @@ def _listed(count: int, what: str) -> str:
 
 
 def _names(measured: Overview) -> Sheet:
-    columns = ("test split", "labels", "majority", "name only", "gap")
+    columns = ("test split", "labels", "majority", "chance", "name only", "gap")
     rows = [
-        (one.subset, f"{one.cases:,}", *_points((100 * one.majority, 100 * one.name_only, one.points)))
+        (one.subset, f"{one.cases:,}", *_points(100 * one.majority, 100 * one.chance, 100 * one.name_only, one.points))
         for one in measured.name_gaps
     ]
-    note = f"Macro-F1 in points; the gap may be {MAX_GAP:.0f} at most. `train baseline` gives the intervals."
+    note = (
+        f"Macro-F1 in points; the gap, from majority to name only, was to be {MAX_GAP:.0f} at most. Chance draws "
+        "labels by their shares: it names all labels and knows nothing. `train baseline` gives the intervals."
+    )
     if not rows:
         note = "Too few labels in the splits train and test to tell."
     return Sheet("names", "What the name alone gives away", columns, tuple(rows), note)
 
 
-def _points(values: Iterable[float]) -> list[str]:
+def _points(*values: float) -> list[str]:
     return [f"{value:.1f}" for value in values]
