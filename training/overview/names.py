@@ -19,7 +19,7 @@ class NameGap:
     """Macro-F1 on a part of the test split, 0..1, of yardsticks that read no text.
 
     Majority names one label alone, which leaves the other labels' F1 at zero. Labels drawn by their shares know no more
-    than it and are far above it: ``chance`` is the floor of every classifier that names all labels.
+    than it and are far above it: ``chance`` is what naming all labels is worth by itself.
     """
 
     subset: str
