@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -355,10 +356,16 @@ def test_no_torch_in_the_process(client: httpx.Client, find_server: Callable[[st
 
 
 def test_many_at_once_get_the_answers_of_one(client: httpx.Client) -> None:
-    alone = client.post("/classify", json={"text": TEXT}).json()
+    def ask(_: int = 0) -> Any:
+        while (answer := client.post("/classify", json={"text": TEXT})).status_code == 429:  # a busy machine
+            time.sleep(float(answer.headers["Retry-After"]))
+        return answer.json()
+
+    alone = ask()
+    assert alone["actors"]
     with ThreadPoolExecutor(16) as pool:
-        answers = list(pool.map(lambda _: client.post("/classify", json={"text": TEXT}).json(), range(64)))
-    assert all(answer == alone for answer in answers)
+        answers = list(pool.map(ask, range(64)))
+    assert [answer for answer in answers if answer != alone] == []
 
 
 def test_past_the_deadline_the_answer_is_504(serve: Serve, tiny_bundle: Path) -> None:
