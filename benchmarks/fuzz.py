@@ -46,6 +46,7 @@ ODD = {
     "combining": "e\u0301",
     "one base, all combining": "\u0301",
     "growing when folded": "\u0130\ufb03",
+    "eighteen letters when folded": "\ufdfa",
     "emoji": "\U0001f1f8\U0001f1fe",
     "cjk": "\u571f\u8033\u5176",
     "dots": ".",

@@ -95,6 +95,15 @@ def _lower(line: str) -> str:
     return small if headline and len(small) == len(line) else line
 
 
+def _last_of_each_end(offsets: IntArray) -> NDArray[np.bool_]:
+    """The tokens to be kept, so that a text has no more tokens than characters, shape ``(tokens,)``.
+
+    One character may become many when the tokenizer folds it (U+FDFA eighteen): a text of them would cost fifteen times
+    what its length says.
+    """
+    return np.asarray(np.diff(offsets[:, 1], append=-1) != 0)
+
+
 def _without_spaces(text: str, offsets: IntArray) -> IntArray:
     """Offsets without the white space before a word, which SentencePiece's tokens take along."""
     trimmed = offsets.copy()
@@ -128,8 +137,10 @@ class Encoder:
         name = process.name_in(text)
         head = self._encode_process(name, "process.name" if name == process.name else "process.aliases")
         whole = self._tokenizer.encode(_readable(text), add_special_tokens=False)
-        offsets = _without_spaces(text, np.asarray(whole.offsets, dtype=np.int64).reshape(-1, 2))
-        ids = np.asarray(whole.ids, dtype=np.int64)
+        spans = np.asarray(whole.offsets, dtype=np.int64).reshape(-1, 2)
+        kept = _last_of_each_end(spans)
+        offsets = _without_spaces(text, spans[kept])
+        ids = np.asarray(whole.ids, dtype=np.int64)[kept]
         cuts = self._cut(offsets, find_sentences(text), self._max_length - len(head) - 1)
         windows = tuple(self._window(head, ids, context, first, last) for context, first, last in cuts)
         return Encoding(windows, offsets)

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from unicodedata import normalize
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ from stance.actors import find_all, find_given
 from stance.bundle import Bundle, load_bundle
 from stance.classify import classify_document
 from stance.errors import DocumentError
-from stance.schema import LABELS, Actor, Document, Process
+from stance.schema import LABELS, Actor, Document, Process, Span
 from stance.text import find_sentences, find_words, join_lines, normalise
 
 RELEASED = Path(__file__).resolve().parents[2] / "models" / "default"
@@ -69,6 +70,18 @@ NAMES = st.lists(st.sampled_from(PIECES) | ANY, min_size=1, max_size=4).map("".j
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
     return load_bundle(RELEASED, threads=1)
+
+
+@pytest.mark.parametrize(
+    "piece", ["\ufdfa", "\ufdfa ", "\u0130\ufb03", "\u3300", "\u00a8", "\u2026", "\u571f", " ", "a"]
+)
+def test_a_text_has_no_more_tokens_than_characters(bundle: Bundle, piece: str) -> None:
+    text = "Turkey came. " + piece * 300 + " Russia too."
+    encoding = bundle.engine._encoder.encode(text, bundle.process("sochi"))
+    assert len(encoding.offsets) == sum(window.count for window in encoding.windows) <= len(text)
+    assert len(np.unique(encoding.offsets[:, 1])) == len(encoding.offsets)
+    first, last = encoding.token_range(Span(text.index("Russia"), text.index("Russia") + 6))
+    assert text[encoding.offsets[first][0] : encoding.offsets[last - 1][1]] == "Russia"
 
 
 @settings(max_examples=60, deadline=None)
