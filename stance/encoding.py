@@ -98,8 +98,7 @@ def _lower(line: str) -> str:
 def _last_of_each_end(offsets: IntArray) -> NDArray[np.bool_]:
     """The tokens to be kept, so that a text has no more tokens than characters, shape ``(tokens,)``.
 
-    One character may become many when the tokenizer folds it (U+FDFA eighteen): a text of them would cost fifteen times
-    what its length says.
+    One character may become many when the tokenizer folds it: U+FDFA eighteen, which are fifteen tokens.
     """
     return np.asarray(np.diff(offsets[:, 1], append=-1) != 0)
 
